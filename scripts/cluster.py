@@ -156,8 +156,8 @@ class Watchdog:
 
     def stop(self) -> None:
         """End it: nothing is left behind."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.kill()
 
 
 def watch(folder: str) -> None:

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import ModuleType
-
-import pytest
-
-import engineio_min
-import socketio_min
 
 SHOW = """
 import sys
@@ -26,11 +20,3 @@ def test_a_server_imports_no_client_and_no_parser_of_rare_frames() -> None:
     )
     needed = {"websockets.imports", "websockets.speedups", "websockets.version"}
     assert set(shown.stdout.split()) == needed
-
-
-@pytest.mark.parametrize("package", [engineio_min, socketio_min])
-def test_all_public_names_are_there(package: ModuleType) -> None:
-    for name in package.__all__:
-        assert getattr(package, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        _ = package.Nothing

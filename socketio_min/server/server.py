@@ -362,8 +362,9 @@ class Server(Namespace):
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Take a handler's first step, and keep its task if it goes on."""
-        # The engine has no loop before it listens, and other servers may ask something before.
-        task = self.first_steps.start(coroutine, asyncio.get_running_loop())
+        # Other servers may ask something before the engine listens, and has a loop.
+        loop = self.membership.loop or self.engine.loop
+        task = self.first_steps.start(coroutine, loop)
         if task is not None:
             self.keep_task(task, self.task_ended)
 

@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from server.store.postgres import Postgres
 
 KINDS = ("sqlite", "postgres")
+_NUMBERS = count(1)
 
 
 @cache
@@ -64,7 +66,9 @@ async def started(database: Database) -> AsyncIterator[Database]:
 
 
 class PostgresDatabase:
-    """A database of the run's server for one of its processes, which is emptied and used again."""
+    """A database of the run's server for a folder of its tests in one of its processes, which is
+    emptied and used again.
+    """
 
     def __init__(self, folder: str, name: str) -> None:
         import psycopg
@@ -72,7 +76,7 @@ class PostgresDatabase:
         from server.store.postgres import Postgres
 
         server = PostgresServer(Path(folder))
-        name = f"{name}_{os.getpid()}"
+        name = f"{name}_{os.getpid()}_{next(_NUMBERS)}"
         self.url = server.add_database(name)
         Postgres(self.url).connect().close()
         self._connection = psycopg.connect(server.url(name), autocommit=True)

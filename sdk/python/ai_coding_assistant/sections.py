@@ -13,7 +13,7 @@ END: Final = -2
 
 
 class SectionBuilder:
-    """Sections as they are added, each joined with the one before it if they are one."""
+    """Collects sections. A section is joined with the one before it if the two are one."""
 
     __slots__ = ("_sections",)
 
@@ -34,7 +34,7 @@ class SectionBuilder:
             sections.append((length, None))
 
     def replace(self, length: int, text: str, *, join: bool = False) -> None:
-        """Put a text in the place of units; with `join` in one section with the last one."""
+        """Put a text in the place of units. With `join` this is one section with the last one."""
         if length == 0 and not text:
             return
         sections = self._sections
@@ -55,9 +55,10 @@ class SectionBuilder:
 class SectionReader:
     """Goes through sections, also by pieces of them.
 
-    length: what is left of the section, in the text before. inserted: how many units take its place
-    (what is left of them, for `forward_new`), or `KEPT`, or `END` after the last section. text:
-    all that takes its place. offset: how far the reader is in the section. index: of the section.
+    length: what is left of the section, in the text before. inserted: how many units take its
+    place, or with `forward_new` what is left of them; `KEPT` for a section that stays, `END` after
+    the last one. text: all that takes its place. offset: how far the reader is in the section.
+    index: which section it is.
     """
 
     __slots__ = ("_sections", "index", "inserted", "length", "offset", "text")

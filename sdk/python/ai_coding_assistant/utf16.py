@@ -30,7 +30,7 @@ def _units(piece: str) -> str:
     data = piece.encode("utf-16-le", "surrogatepass")
     if len(data) == 2 * len(piece):
         return piece
-    # Each unit as a character of its own: twenty times as fast as to replace one by one.
+    # Each unit as a character of its own: twenty times as fast as replacing them one by one.
     wide = bytearray(2 * len(data))
     wide[0::4] = data[0::2]
     wide[1::4] = data[1::2]
@@ -48,7 +48,7 @@ def plain(text: str) -> str:
     while at < len(text):
         end = at + _SLICE
         if "\ud800" <= text[end - 1 : end] <= "\udbff":
-            # What may be its other half follows.
+            # The next character may be its other half.
             end -= 1
         pieces.append(_plain(text[at:end]))
         at = end
@@ -79,5 +79,7 @@ def has_halves(text: str) -> bool:
 
 
 def _no_characters() -> array[str]:
-    """Return an array for characters of four bytes, on every system but Windows."""
+    """Return an empty array for characters of four bytes. Every system but Windows has a type of
+    that size.
+    """
     return array("w") if sys.version_info >= (3, 13) else array("u")

@@ -71,9 +71,9 @@ class Survival:
         text = text.replace(line, line + line.replace("BB", "CC").replace("_b", "_c"))
         third = f"upstream node_c {{ server {here}; keepalive 64; }}\n"
         text = text.replace("upstream any", third + "upstream any")
-        any_second = f"server {second} fail_timeout=1s;"
+        any_second = f"server {second} max_fails=0;"
         assert any_second in text
-        text = text.replace(any_second, f"{any_second} server {here} fail_timeout=1s;")
+        text = text.replace(any_second, f"{any_second} server {here} max_fails=0;")
         config.write_text(text)
 
     async def run(self, node: str) -> None:

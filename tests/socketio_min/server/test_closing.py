@@ -10,7 +10,7 @@ import pytest
 from socketio_min import Server, Socket
 from tests.socketio_min.server.admitting import Gate
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving
-from tests.socketio_min.wire import PollingClient
+from tests.socketio_min.wire import Ended, PollingClient
 from tests.waiting import until
 
 
@@ -192,3 +192,15 @@ async def test_a_server_can_listen_again() -> None:
 
 async def test_closing_a_server_that_never_listened() -> None:
     await Server().close()
+
+
+async def test_a_server_that_refuses_newcomers_goes_on_with_its_clients() -> None:
+    io = Server()
+    io.on("ask", lambda _socket: "here")
+    async with serving(io) as net:
+        client, _ = await net.join()
+        io.refuse_newcomers()
+        with pytest.raises(Ended, match="503"):
+            await net.open()
+        await client.send('421["ask"]')
+        await client.expect('431["here"]')

@@ -15,7 +15,7 @@ import pytest
 
 import engineio_min
 from engineio_min import RateLimit
-from engineio_min.protocol.packets import LONG
+from engineio_min.protocol.packets import LONG, LongText
 from engineio_min.transports.websocket import CLOSE_TIMEOUT
 from socketio_min import Limits, Server, Socket
 from socketio_min.protocol.gradual_decoding import SLICE, Scan
@@ -91,6 +91,23 @@ async def test_what_comes_after_it_is_taken_after_it(limits: Limits) -> None:
         order = [event[1] for event in echoes(stage)]
         assert order == [1, TEXT, 2, TEXT, 3]
         await stage.honest_client_works()
+
+
+@both
+async def test_what_one_read_has_after_it_waits_for_it(limits: Limits) -> None:
+    """A compressed message is a small part of a read."""
+    async with staged(limits=limits) as stage:
+        wire = await stage.joined()
+        connection = stage.sockets[-1]._link.connection
+        small = '42["echo",2]'
+        connection.receive_all([LongText(LARGE.encode()), small])
+        assert echoes(stage) == []
+        assert connection.held > len(LARGE)
+        await until(lambda: len(echoes(stage)) == 2)
+        assert [event[1] for event in echoes(stage)] == [TEXT, 2]
+        assert connection.held == 0
+        await wire.send_packet('42["echo",3]')
+        await until(lambda: len(echoes(stage)) == 3)
 
 
 @both

@@ -55,7 +55,7 @@ class ChaosProxy:
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        # A task of one just accepted has not begun: cancelled, it would close nothing.
+        # Until those that were just accepted are known.
         for _ in range(3):
             await asyncio.sleep(0)
         self.cut()
@@ -68,18 +68,22 @@ class ChaosProxy:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        # Before the task begins: one that is cancelled until then would close nothing.
+        self._writers.add(writer)
+        task = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
         try:
             if self.refusing:
                 return
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             ends.append(back)
-            self._writers.update(ends)
+            self._writers.add(back)
             # The end of one direction, whatever it is, must not leave the other behind.
             async with asyncio.TaskGroup() as directions:
                 directions.create_task(self._pass(reader, back, ends))
@@ -87,7 +91,6 @@ class ChaosProxy:
         except* (OSError, asyncio.CancelledError):
             pass
         finally:
-            self._tasks.discard(task)
             for end in ends:
                 self._writers.discard(end)
                 end.transport.abort()

@@ -44,6 +44,8 @@ async def test_a_client_comes_back_on_another_server(redis: RedisServer) -> None
         await lose(a, away)
         await gone(redis, away)
         b.io.to("red").emit("three")
+        # Of two senders, the order is that of their writes.
+        await b.io.adapter.server_count()
         a.io.to("blue").emit("not for it")
         a.io.to("red").except_(away.id).emit("not for it either")
         b.io.of("/side").emit("nor this")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection
 from typing import Final
+
+import watchfiles
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
@@ -11,6 +16,7 @@ from server.api.services import Services
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.projects.mirror_rules import refusal
+from server.projects.mirrored_files import changed_paths
 from server.projects.tree import Tree
 from server.store.document_records import Replaced
 from server.store.engine import StoreError
@@ -18,6 +24,9 @@ from server.store.engine import StoreError
 PROJECT_ID: Final = "workspace"
 PROGRAM: Final = User("workspace", "workspace")
 """Who has changed what a program has changed in the directory."""
+_GATHERING_MILLISECONDS: Final = 100
+
+logger = logging.getLogger("server.workspace")
 
 
 def check_directory(tree: Tree) -> None:
@@ -33,6 +42,28 @@ def check_directory(tree: Tree) -> None:
             f"WORKSPACE: {str(tree.root)!r} is a git repository without a work tree; "
             "choose a directory of files"
         )
+
+
+async def clean(tree: Tree) -> None:
+    """Delete what a kill has left half written in a directory."""
+    left = await asyncio.to_thread(tree.clean)
+    if left:
+        logger.info("deleted %d files in the workspace that a kill had left half written", left)
+
+
+async def watched(tree: Tree, stop: asyncio.Event) -> AsyncIterator[Collection[str]]:
+    """Yield the paths at which a directory has changed, from two turns of the event loop on, until
+    `stop` is set.
+    """
+    async for found in watchfiles.awatch(
+        tree.root,
+        watch_filter=None,
+        debounce=_GATHERING_MILLISECONDS,
+        step=_GATHERING_MILLISECONDS // 2,
+        stop_event=stop,
+    ):
+        # For ten thousand changes this takes a tenth of a second.
+        yield await asyncio.to_thread(changed_paths, tree, found)
 
 
 async def add_project(services: Services, tree: Tree) -> None:

@@ -24,21 +24,21 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from pathlib import Path
 from typing import Final
 
-import watchfiles
-
 from server.api.envelope import timestamp
 from server.api.errors import EventError
 from server.api.services import Services
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
-from server.projects.mirrored_files import all_files, changed_paths, expanded, read_some, survey
+from server.projects.mirrored_files import all_files, expanded, read_some, survey
 from server.projects.mirrored_project import (
     PROGRAM,
     PROJECT_ID,
     add_project,
     check_directory,
     check_path,
+    clean,
     tell_taken_over,
+    watched,
 )
 from server.projects.tree import Tree
 from server.projects.unwritten import Restoration
@@ -50,7 +50,6 @@ logger = logging.getLogger("server.workspace")
 
 _AT_ONCE: Final = 100
 """Files that are compared in one piece of work."""
-_GATHERING_MILLISECONDS: Final = 100
 _RETRY_SECONDS: Final = 1.0
 _EVERYTHING: Final = ""
 
@@ -156,9 +155,7 @@ class SharedWorkspace:
         """Mirror until another server does."""
         await self._services.store.mirrored.begin(PROJECT_ID)
         logger.info("this server mirrors the workspace")
-        left = await asyncio.to_thread(tree.clean)
-        if left:
-            logger.info("deleted %d files in the workspace that a kill had left half written", left)
+        await clean(tree)
         stop = asyncio.Event()
         following = asyncio.create_task(self._follow(tree, stop))
         try:
@@ -181,15 +178,8 @@ class SharedWorkspace:
     async def _follow(self, tree: Tree, stop: asyncio.Event) -> None:
         """Note what changes in the directory."""
         try:
-            async for changes in watchfiles.awatch(
-                tree.root,
-                watch_filter=None,
-                debounce=_GATHERING_MILLISECONDS,
-                step=_GATHERING_MILLISECONDS // 2,
-                stop_event=stop,
-            ):
-                # For ten thousand changes this takes a tenth of a second.
-                self._changed.update(await asyncio.to_thread(changed_paths, tree, changes))
+            async for paths in watched(tree, stop):
+                self._changed.update(paths)
                 self._news.set()
         finally:
             self._news.set()

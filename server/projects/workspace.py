@@ -21,21 +21,21 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-import watchfiles
-
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.services import Services
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
-from server.projects.mirrored_files import all_files, changed_paths, expanded, read_some, survey
+from server.projects.mirrored_files import all_files, expanded, read_some, survey
 from server.projects.mirrored_project import (
     PROGRAM,
     PROJECT_ID,
     add_project,
     check_directory,
     check_path,
+    clean,
     tell_taken_over,
+    watched,
 )
 from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
@@ -48,7 +48,6 @@ _AT_ONCE: Final = 100
 """Files that are taken over in one piece of work."""
 _TOLD_AT_ONCE: Final = 25
 """Changes that everybody hears of before other tasks have a turn."""
-_GATHERING_MILLISECONDS: Final = 100
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -75,9 +74,7 @@ class Workspace:
         if self._tree is None:
             return
         check_directory(self._tree)
-        left = await asyncio.to_thread(self._tree.clean)
-        if left:
-            logger.info("deleted %d files in the workspace that a kill had left half written", left)
+        await clean(self._tree)
         await add_project(self._services, self._tree)
         self._watching = asyncio.create_task(self._watch(self._tree))
         # The directory is watched after two turns of the loop. What changes while it is read is
@@ -260,15 +257,7 @@ class Workspace:
             await self._surely_take_over(tree, [""])
 
     async def _follow(self, tree: Tree) -> None:
-        async for changes in watchfiles.awatch(
-            tree.root,
-            watch_filter=None,
-            debounce=_GATHERING_MILLISECONDS,
-            step=_GATHERING_MILLISECONDS // 2,
-            stop_event=self._stop,
-        ):
-            # For ten thousand changes this takes a tenth of a second.
-            paths = await asyncio.to_thread(changed_paths, tree, changes)
+        async for paths in watched(tree, self._stop):
             await self._surely_take_over(tree, paths)
 
     async def _surely_take_over(self, tree: Tree, paths: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.projects import mirrored_files, workspace
+from server.projects import mirrored_files, mirrored_project, workspace
 from server.projects.mirrored_project import PROJECT_ID
 from server.projects.tree import Tree
 from server.projects.workspace import Workspace
@@ -228,7 +228,7 @@ async def test_watching_begins_again_after_a_failure(
         return original(*arguments)
 
     monkeypatch.setattr(workspace, "_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(workspace, "changed_paths", fails_once)
+    monkeypatch.setattr(mirrored_project, "changed_paths", fails_once)
     (directory / "a").write_text("missed")
     await heard(client, ("file:created", "a"))
     assert caplog.text.count("watching the workspace failed; trying again") == 1

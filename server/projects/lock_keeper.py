@@ -98,9 +98,11 @@ class LockKeeper(Protocol):
         """
         ...
 
-    def moved(self, project_id: str, source: str, target: str) -> list[Held]:
-        """Let locks that are not in the database follow to another path, after the transaction.
-        Return those that end instead, because somebody has locked the other path meanwhile.
+    def moved(
+        self, project_id: str, source: str, target: str, ended: Collection[Held]
+    ) -> list[Held]:
+        """Let locks in memory follow to another path, after the transaction, in which those that
+        have `ended` did not. Return all that have ended, because the other path is locked.
         """
         ...
 

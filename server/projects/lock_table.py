@@ -134,7 +134,9 @@ class Locks:
         """
         return []
 
-    def moved(self, project_id: str, source: str, target: str) -> list[Held]:
+    def moved(
+        self, project_id: str, source: str, target: str, _ended: Collection[Held]
+    ) -> list[Held]:
         """Let locks follow to another path; see `LockKeeper`."""
         following = [
             (held, path)

@@ -164,7 +164,7 @@ def _follow(call: Call[FileMovePayload], moved: FileMoved, ended: Sequence[Held]
     """
     project_id, room = call.payload.project_id, project_room(call.payload.project_id)
     source, target, services = moved.file_path, moved.new_path, call.services
-    ended = [*ended, *services.locks.moved(project_id, source, target)]
+    ended = services.locks.moved(project_id, source, target, ended)
     services.documents.move(project_id, source, target)
     services.saver.move(project_id, source, target)
     services.io.server_side_emit(node_events.FILES_MOVED, project_id, source, target)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from server.api.errors import EventError
+from server.api.paths import moved
 from server.api.records import Lock, LockType, User
 from server.projects.lock_keeper import Then
 from server.store import locks
@@ -123,9 +125,18 @@ class SharedLocks:
         """Let locks follow to another path; see `LockKeeper`."""
         return locks.move(connection, project_id, source, target)
 
-    def moved(self, _project_id: str, _source: str, _target: str) -> list[Held]:
-        """Return nothing: the locks have followed in the transaction; see `LockKeeper`."""
-        return []
+    def moved(
+        self, project_id: str, source: str, target: str, ended: Collection[Held]
+    ) -> list[Held]:
+        """Remember the paths to which locks have followed in the transaction; see `LockKeeper`."""
+        for held in ended:
+            self._forget(held)
+        for granted in self._granted.values():
+            for held in granted.values():
+                path = moved(held.path, source, target)
+                if held.project_id == project_id and path is not None:
+                    granted[held.token] = replace(held, path=path)
+        return list(ended)
 
     def check(
         self,

@@ -3,6 +3,8 @@
 
 import { onLeavingFile } from "./file.js";
 import { handedOver } from "./file_locks.js";
+import { moved } from "./paths.js";
+import { onProject } from "./project.js";
 import { ask, insist, isMe, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
@@ -80,6 +82,13 @@ const REASONS = {
   expired: (name) => `${name} did not answer`,
   ended: (name) => `${name} has given it back, or is away`,
 };
+
+onProject("file:moved", ({ filePath, newPath }) => {
+  const { id } = state.project;
+  const follow = (one) =>
+    one.projectId === id ? { ...one, filePath: moved(one.filePath, filePath, newPath) } : one;
+  update({ asks: new Map([...state.asks].map(([key, one]) => [key, follow(one)])) });
+});
 
 socket.on("disconnect", () => {
   ended.clear();

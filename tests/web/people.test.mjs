@@ -229,6 +229,14 @@ test("a file that somebody edits alone is asked for, kept and handed over", asyn
   await button(bob, "Never mind").click();
   await ada.getByText("cyd asks for this file.").waitFor({ state: "detached" });
   await button(bob, "Ask for it").click();
+  await ada.getByText("cyd asks for this file.").waitFor();
+  // The request goes where the file goes.
+  await ada.getByRole("button", { name: "Actions for notes.txt" }).click();
+  await ada.getByRole("menuitem", { name: "Rename…" }).click();
+  await ada.getByLabel("New name of notes.txt").fill("renamed.txt");
+  await ada.keyboard.press("Enter");
+  await bob.getByLabel("File renamed.txt").waitFor();
+  await button(bob, "Never mind").waitFor();
   await button(ada, "Hand over").click();
   await ada.getByText("cyd keeps this file to edit it alone").waitFor();
   await button(bob, "Edit together").waitFor();

@@ -52,3 +52,28 @@ async def test_a_request_ends_with_the_lock_on_another_node(nodes: Nodes) -> Non
     assert (await ada.ask("file:unlock", LOCK))["released"] is True
     ended = (await bob.hear("lock:answered"))[0]
     assert (ended["requestId"], ended["outcome"]) == (request["id"], "ended")
+
+
+async def test_a_request_ends_with_a_lock_that_is_in_the_way_of_another(nodes: Nodes) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.here, "bob")
+    for folder in ("src", "lib"):
+        lock = {**PROJECT, "filePath": f"{folder}/both.txt"}
+        assert (await ada.ask("file:lock", lock))["ok"]
+    asking = {**PROJECT, "filePath": "src/both.txt"}
+    request = (await bob.ask("lock:ask", asking))["request"]
+    assert (await ada.ask("file:move", {**PROJECT, "filePath": "src", "newPath": "lib"}))["ok"]
+    ended = (await bob.hear("lock:answered"))[0]
+    assert ended == {"requestId": request["id"], "outcome": "ended"}
+
+
+async def test_a_lock_that_has_moved_is_asked_for_still(nodes: Nodes) -> None:
+    ada, bob, request = await asked(nodes)
+    assert (await ada.ask("file:move", {**LOCK, "newPath": "moved.jsx"}))["ok"]
+    answer = {**PROJECT, "requestId": request["id"], "answer": "hand-over"}
+    assert (await ada.ask("lock:answer", answer))["lock"]["filePath"] == "moved.jsx"
+    await bob.hear("lock:answered")
+    # It is lost where it is, not where it was.
+    assert (await bob.ask("file:move", {**PROJECT, "filePath": "moved.jsx", "newPath": "x"}))["ok"]
+    await bob.news()
+    nodes.there.node.lease_lost()
+    assert (await bob.hear("file:unlocked"))[0]["filePath"] == "x"

@@ -16,6 +16,8 @@ export class Arrivals {
   #baseURL;
   #introduce;
   #introduction = null;
+  // The one at a server that was left before it had let the client in.
+  #left = null;
   // Whether this client, since it was told to connect, has been let in.
   #cameIn = false;
   // Each ends one call of `connect` that waits, because `leave` was called.
@@ -39,10 +41,12 @@ export class Arrivals {
       else if (this.#cameIn) this.#isAway = true;
     });
     socket.on("server:draining", () => {
-      if (!this.#cameIn) return;
-      // While it introduces itself nothing else is due.
-      if (this.#isAway) this.#reconnect();
-      else this.#move();
+      if (this.#cameIn && !this.#isAway) this.#move();
+      else if (socket.io.reconnection()) {
+        // It is introducing itself: that is not worth the while here.
+        this.#left = this.#introduction;
+        this.#reconnect();
+      }
     });
     socket.on("connect", () => {
       if (socket.io.engine.readyState !== "open") {
@@ -59,8 +63,16 @@ export class Arrivals {
 
   /** Connect, and wait until one is let in. Rejects with `Unreachable`, or with `Refused`. */
   async connect() {
-    if (!this.#socket.connected) await this.#connected();
-    await this.#introduction;
+    for (;;) {
+      if (!this.#socket.connected) await this.#connected();
+      const introduction = this.#introduction;
+      try {
+        return await introduction;
+      } catch (error) {
+        // Unless it has gone on to another server.
+        if (introduction !== this.#left) throw error;
+      }
+    }
   }
 
   #connected() {
@@ -99,6 +111,7 @@ export class Arrivals {
   /** Take note that the client disconnects: the next connection is as its first. */
   leave() {
     this.#cameIn = false;
+    this.#left = null;
     this.#goOn(false);
   }
 

@@ -244,6 +244,23 @@ test("leaves a server that is about to end without a loss", async () => {
   await lock.unlock();
 });
 
+test("leaves a server that ends at once, when it comes for the first time", async () => {
+  const ada = created({
+    userId: "user-456",
+    reconnectionDelay: 3_600_000,
+    reconnectionDelayMax: 3_600_000,
+  });
+  let first = null;
+  ada.socket.once("connect", () => {
+    first = ada.id;
+    for (const heard of ada.socket.listeners("server:draining")) heard({}, {});
+  });
+  await ada.connect();
+  assert.equal(ada.user.id, "user-456");
+  assert.ok(first !== null && ada.id !== first);
+  await ada.call("test:ping");
+});
+
 test("tells what waits for a client that does not come back", async () => {
   const ada = await connected({ userId: "user-456", reconnectionDelay: 3_600_000, reconnectionDelayMax: 3_600_000 });
   ada.socket.io.engine.close();

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import Refused, Unreachable, arrivals, locks
+from socketio_min import Socket
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.socketio_min.chaos import Chaos, chaos_proxy
 from tests.waiting import eventually, until
@@ -154,16 +155,25 @@ async def test_a_server_that_ends_while_one_comes_back_to_it_is_left_at_once(
     assert ada.id not in (first, None)
 
 
-async def test_a_server_that_ends_while_one_comes_for_the_first_time_says_so_itself(
-    servers: Servers, connect: Connect
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_server_that_ends_while_one_comes_for_the_first_time_is_left_at_once(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch, comes_back: bool
 ) -> None:
     application, _ = servers
-    ada = await connect()
-    first = ada.id
-    ada._arrivals._came_in = False
-    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    welcome = application.auth.welcome
+    first: list[str] = []
+
+    def tell_the_first(socket: Socket) -> None:
+        welcome(socket)
+        if not first:
+            first.append(socket.id)
+            socket.emit("server:draining", {}, {})
+
+    monkeypatch.setattr(application.auth, "welcome", tell_the_first)
+    ada = await connect(reconnection_delay=3_600.0, reconnection=comes_back)
+    assert ada.user == ADA
+    assert (ada.id == first[0]) is not comes_back
     assert await ada.call("test:ping") == {}
-    assert ada.id == first
 
 
 async def test_what_waits_for_a_client_that_does_not_come_back_is_told(

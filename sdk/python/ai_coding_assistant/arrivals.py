@@ -47,6 +47,8 @@ class Arrivals:
         self._disconnect = disconnect
         self._comes_back = comes_back
         self._expected: Arrival | None = None
+        # The one at a server that was left before it had let the client in.
+        self._left: Arrival | None = None
         # Whether this client, since it was told to connect, has been let in.
         self._came_in = False
         # Set unless the client has to come back before anything is sent; and what waits for that.
@@ -62,6 +64,10 @@ class Arrivals:
         if self._expected is None:
             self._expected = asyncio.get_running_loop().create_future()
         return self._expected
+
+    def goes_on(self, arrival: Arrival) -> bool:
+        """Return whether an arrival has failed because the client went on to another server."""
+        return arrival is self._left
 
     async def come_in(self, arrival: Arrival) -> bool:
         """Introduce oneself on a connection that has just been made. Return whether one is in.
@@ -95,7 +101,7 @@ class Arrivals:
 
     def leave(self) -> None:
         """Take note that the client disconnects: the next connection is as its first."""
-        self._came_in = False
+        self._came_in, self._left = False, None
         self._go_on(is_back=False)
 
     # -- what is to be sent while one comes back
@@ -133,11 +139,11 @@ class Arrivals:
 
     def move(self) -> None:
         """Go to another server: the present one is about to end, and others go on."""
-        if not self._came_in:
-            return
-        if not self._is_in.is_set():
+        if not (self._came_in and self._is_in.is_set()):
             # It is introducing itself: that is not worth the while here.
-            self._reconnect()
+            if self._comes_back:
+                self._left = self._expected
+                self._reconnect()
             return
         task = asyncio.get_running_loop().create_task(self._move())
         self._moves.add(task)

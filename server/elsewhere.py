@@ -16,6 +16,7 @@ from server.api.identity import identity_of
 from server.api.records import Notification, User
 from server.api.services import Services
 from server.api.types import Id, Path, Secret
+from server.documents import replacing
 from server.people import notifications
 from server.people.access import project_room
 from server.projects import asking, lock_news
@@ -37,6 +38,7 @@ class Elsewhere:
         self._on(node_events.MEMBER_GONE, tuple[Id, Id], self._member_gone)
         self._on(node_events.PROJECT_GONE, tuple[Id], self._project_gone)
         self._on(node_events.FILES_MOVED, tuple[Id, Path, Path], self._files_moved)
+        self._on(node_events.FILES_REPLACED, tuple[Id, Id, Path | None], self._files_replaced)
         self._on(node_events.TICKET, tuple[Secret, Id, Id, Path | None, Path, bool], self._ticket)
         self._on(node_events.TICKET_USED, tuple[Secret], self._ticket_used)
         self._on(node_events.LOCK_LOST, tuple[Held], self._lock_lost)
@@ -97,6 +99,10 @@ class Elsewhere:
     def _files_moved(self, project_id: str, source: str, target: str) -> None:
         self._services.documents.move(project_id, source, target)
         self._services.saver.move(project_id, source, target)
+
+    async def _files_replaced(self, project_id: str, user_id: str, path: str | None) -> None:
+        user = self._services.directory.user(user_id)
+        await replacing.replaced_elsewhere(self._services, project_id, user, path)
 
     # -- downloads
 

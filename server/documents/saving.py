@@ -198,13 +198,18 @@ def edited(path: str, epoch: str, update: Update) -> FileEdited:
     )
 
 
+def is_over(replaced: Replaced) -> bool:
+    """Return whether nobody edits a file together any more: it is gone, or no text."""
+    file = replaced.change.file
+    return file is None or file.media_type is not None
+
+
 def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple[str, FileEdited]]:
-    """Return who is told what of a file that was replaced from outside. A document whose file is
-    gone, or is no text any more, is closed; `file:deleted` or `file:updated` tells that.
+    """Return who is told what of a file that was replaced from outside. A document that is over is
+    closed; `file:deleted` or `file:updated` tells that.
     """
     key = (project_id, replaced.change.path)
-    file = replaced.change.file
-    if file is None or file.media_type is not None:
+    if is_over(replaced):
         services.documents.close(key)
     # Also where only people at other servers have it open.
     room = document_room(replaced.epoch)

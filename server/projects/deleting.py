@@ -15,6 +15,7 @@ from server.api.paths import normal
 from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
+from server.documents import replacing
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
@@ -92,6 +93,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
             await _tell(call, changes)
         await services.workspace.write(project_id, [(change, None) for change in changes])
+    replacing.tell_nodes(services, project_id, call.user.id, path)
     await notify_authors(call, project_id, new)
     return FileDeleteResult(path, new.id, len(changes))
 

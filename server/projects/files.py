@@ -27,7 +27,8 @@ from server.api.types import (
     is_text,
 )
 from server.api.validation import UNFIT_FIELD, describe, expected, invalid
-from server.documents.saving import announcement_of, heard
+from server.documents import replacing
+from server.documents.saving import announcement_of, heard, is_over
 from server.people.access import project_room
 from server.projects.deletion_notices import notify_authors
 from server.store.connection import Connection
@@ -221,8 +222,11 @@ async def _check_content(content: str) -> None:
 
 def tell_replaced(call: Call[Any], project_id: str, replaced: Replaced) -> None:
     """Tell those who have a file open what was done to it from outside."""
-    for room, announcement in heard(call.services, project_id, replaced):
+    services = call.services
+    for room, announcement in heard(services, project_id, replaced):
         call.tell(room, announcement, project_id=project_id)
+    if is_over(replaced):
+        replacing.tell_nodes(services, project_id, call.user.id, replaced.change.path)
 
 
 async def in_shares(changes: Iterable[Change]) -> AsyncIterator[Change]:

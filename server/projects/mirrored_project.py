@@ -13,7 +13,8 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.records import Project, Role, User
 from server.api.services import Services
-from server.documents.saving import announcement_of, heard
+from server.documents import replacing
+from server.documents.saving import announcement_of, heard, is_over
 from server.people.access import project_room
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import changed_paths
@@ -101,5 +102,7 @@ def tell_taken_over(services: Services, replaced: Replaced) -> None:
     """Tell everybody in the project of a file that was taken over from the directory."""
     for room, announcement in heard(services, PROJECT_ID, replaced):
         services.tell(room, announcement, project_id=PROJECT_ID)
+    if is_over(replaced):
+        replacing.tell_nodes(services, PROJECT_ID, PROGRAM.id, replaced.change.path)
     news = announcement_of(replaced.change, replaced.text)
     services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)

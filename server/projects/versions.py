@@ -13,6 +13,7 @@ from server.api.records import FileDifference, Version
 from server.api.registry import Call
 from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record
 from server.background import Worker, WorkFailed
+from server.documents import replacing
 from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
 from server.projects import comparing
@@ -167,6 +168,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
                 async for change in in_shares(part):
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
             restoration.expect(await _merge(call))
+            replacing.tell_nodes(call.services, project_id, user_id)
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
 
@@ -195,11 +197,9 @@ async def _merge(call: Call[VersionPayload]) -> list[Change]:
     """Merge what was edited while the version was restored, and tell those who have the files open.
     Return which of the files have changed by that.
     """
-    project_id, services = call.payload.project_id, call.services
-    store = services.store.of(call.user.id)
+    project_id = call.payload.project_id
     merged = []
-    for key in {*services.documents.of_project(project_id), *services.saver.unsaved(project_id)}:
-        replaced = await store.documents.synchronise(*key, user=call.user, now=timestamp())
+    async for replaced in replacing.synchronised(call.services, project_id, call.user):
         tell_replaced(call, project_id, replaced)
         if replaced.text is not None:
             announce(call, project_id, replaced.change, replaced.text, to_all=True)

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from server.documents.change_json import parse
 from server.store.files import Moment
 from server.store.postgres import Postgres
@@ -134,6 +136,67 @@ async def test_what_is_typed_follows_a_file_that_is_moved_at_another_server(node
     nodes.here.saver._take_off(("project-123", "b.txt"))
     await nodes.there.housekeeping.tidy(datetime.now(UTC))
     assert nodes.there.saver.unsaved("project-123") == [("project-123", "b.txt")]
+
+
+def open_here(nodes: Nodes) -> list[str]:
+    return [path for _, path in nodes.here.documents.of_project("project-123")]
+
+
+@pytest.mark.parametrize("how", ["file", "folder", "change", "image"])
+async def test_a_file_that_is_gone_is_open_nowhere(nodes: Nodes, how: str) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a/b.txt")
+    bob = await nodes.client(nodes.there, "bob")
+    await written(bob, "a/b.txt", "one")
+    await written(bob, "a.txt", "stays")
+    stays = Editor(ada.client, "a.txt")
+    await ada.open()
+    await stays.open()
+    if how == "change":
+        file = {"path": "a/b.txt", "action": "deleted"}
+        assert (await bob.ask("file:change", {**PROJECT, "file": file}))["ok"]
+    elif how == "image":
+        image = {**ada.file, "overwrite": True}
+        assert (await bob.ask_with("file:upload", image, b"\0"))["ok"]
+    else:
+        path = "a" if how == "folder" else "a/b.txt"
+        assert (await bob.ask("file:delete", {**PROJECT, "filePath": path}))["ok"]
+    await until(lambda: open_here(nodes) == ["a.txt"])
+    # Another file at its path is another document.
+    if how != "image":
+        await written(bob, "a/b.txt", "two")
+        assert (await ada.open())["content"] == "two"
+
+
+async def test_a_version_that_is_restored_at_another_server_is_heard_at_once(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await nodes.client(nodes.there, "bob")
+    await written(bob, "a.txt", "one")
+    version = (await bob.ask("version:create", PROJECT))["version"]["id"]
+    await written(bob, "a.txt", "one two")
+    await written(bob, "new.txt", "new")
+    new = Editor(ada.client, "new.txt")
+    await ada.open()
+    await new.open()
+    restore = {**PROJECT, "versionId": version}
+    assert (await bob.ask("version:restore", restore))["ok"]
+    assert (await ada.heard())["change"] == [3, [4]]
+    await until(lambda: open_here(nodes) == ["a.txt"])
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    # What is typed meanwhile stays.
+    await written(bob, "a.txt", "one two")
+    assert (await ada.heard())["change"] == [3, [0, " two"]]
+    monkeypatch.setattr(nodes.there.saver, "save_project", nothing)
+    assert (await ada.edit([[0, "typed "], 7]))["ok"]
+    await ada.heard()
+    assert (await bob.ask("version:restore", restore))["ok"]
+    assert (await ada.heard())["change"] == [9, [4]]
+    while (await ada.client.hear("file:updated"))[0]["content"] != "typed one":
+        pass
 
 
 async def test_an_edit_is_heard_though_its_sender_has_gone(nodes: Nodes) -> None:

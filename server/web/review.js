@@ -260,12 +260,14 @@ export function Review({ app, review }) {
     const current = session.current;
     if (isNew) {
       await keepBefore(review.requestId);
+      if (!undecided()) return;
       await createWith(review.path, action.content);
       await decide(review.requestId, action, "accepted");
       return;
     }
     if (!mayChange()) return;
     await keepBefore(review.requestId);
+    if (!undecided()) return;
     current.acceptAll();
     await concluded();
   }
@@ -278,12 +280,20 @@ export function Review({ app, review }) {
   /** When nothing is left, say what became of it. */
   async function concluded() {
     const { accepted, rejected, changes } = session.current;
-    if (changes.length > 0 || isComing) return;
+    const written = undecided();
+    if (changes.length > 0 || !written) return;
     await decide(
       review.requestId,
-      action,
+      written,
       rejected === 0 ? "accepted" : accepted === 0 ? "rejected" : "partly",
     );
+  }
+
+  /** Return the action if it is written to its end and nobody has decided on it. */
+  function undecided() {
+    // Not what was drawn last: the assistant may have gone on since then.
+    const { action, coming } = proposalFor(review.requestId, review.path) ?? {};
+    return action && !action.decision && coming === undefined ? action : null;
   }
 
   const count = session.current?.changes.length ?? 0;

@@ -130,7 +130,8 @@ test("edits stream one by one, and what is rejected of them stays so", async () 
   await say(ada, "", "go on");
   await review(ada).getByText("1 change", { exact: true }).waitFor();
   assert.equal(await live(ada), changed([4, "LINE 4"]));
-  await review(ada).getByRole("button", { name: "Accept all" }).click();
+  await review(ada).getByRole("button", { name: "Accept", exact: true }).click();
+  await review(ada).waitFor({ state: "detached" });
   await until(() => live(ada), changed([4, "LINE 4"], [8, "LINE 8"]));
   await proposal(ada).getByText("accepted in part by you").waitFor();
 });

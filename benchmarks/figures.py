@@ -13,6 +13,7 @@ from benchmarks.peers import NODE, PEERS, PYTHON_SOCKETIO
 from benchmarks.steadiness import spread
 
 TITLES = {peer.name: peer.title for peer in PEERS}
+BY_NAME = {peer.name: peer for peer in PEERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Figures:
     p50: float
     p99: float
     memory: float
+    process: float
     idle_share: float
     generator_share: float
 
@@ -52,6 +54,7 @@ def figures(runs: Sequence[Result]) -> Figures:
         middle(lambda run: run.latency_p50_us),
         middle(lambda run: run.latency_p99_us),
         middle(lambda run: run.memory),
+        middle(lambda run: run.server_rss_before),
         middle(lambda run: share(run, run.server_seconds)),
         middle(lambda run: share(run, run.generator_seconds)),
     )
@@ -79,10 +82,10 @@ class Results:
         """Return the figures of a server, None when it was not measured."""
         return self._figures.get(load, {}).get(peer)
 
-    def rounds(self, load: Load) -> int:
-        """Return how many rounds of a load have to agree."""
+    def rounds(self, load: Load, peer: str) -> int:
+        """Return how many rounds of a server under a load have to agree."""
         planned: int = self.raw["settings"]["rounds"]
-        return load.rounds or planned
+        return load.rounds_of(BY_NAME[peer], planned)
 
     def measured(self, load: str) -> list[tuple[str, Figures]]:
         """Return every server measured under a load, in the order of the peers."""

@@ -1065,12 +1065,13 @@ static void begin_warm_up(void) {
     }
 }
 
-/* Whether the time is up, and was long enough for a server that answers many clients in one go. */
+/* Whether the time is up, and was long enough for a server that answers many clients in one go: in
+ * a room, all messages of all senders. */
 static bool phase_over(void) {
     if (now < phase_ends) return false;
     if (!running() || load->begin == NULL) return true;
     if (due_in_burst > 0) return false;
-    return units - phase_units >= (uint64_t)clients * in_flight ||
+    return units - phase_units >= (uint64_t)clients * in_flight * senders ||
            now >= phase_ends + (uint64_t)OVERTIME * SECOND;
 }
 

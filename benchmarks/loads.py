@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, THIS, Peer
+
+# Those of the generator, `load.c`.
+DEFAULT_CLIENTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +19,21 @@ class Load:
     title: str
     unit: str
     arguments: tuple[str, ...]
-    # Every host of python-socketio takes part: the load has a target, or is a basic one.
-    hosts: bool = False
+    # Minor servers take part: other hosts of python-socketio, and this on asyncio's own loop.
+    minor: bool = False
     # A server that only mirrors can take part.
     bare: bool = False
     only: tuple[str, ...] = ()
     # Fewer rounds, where connecting takes longer than measuring.
     rounds: int | None = None
+
+    @property
+    def clients(self) -> int:
+        """Return how many clients there are."""
+        arguments = self.arguments
+        if "--clients" not in arguments:
+            return DEFAULT_CLIENTS
+        return int(arguments[arguments.index("--clients") + 1])
 
     def peers(self) -> list[Peer]:
         """Return the servers that take part."""
@@ -30,11 +42,16 @@ class Load:
         return [
             peer
             for peer in PEERS
-            if (not peer.bare or self.bare) and (not peer.minor or self.hosts)
+            if (not peer.bare or self.bare) and (not peer.minor or self.minor)
         ]
 
+    def rounds_of(self, peer: Peer, rounds: int) -> int:
+        """Return how many of `rounds` a server has under this load."""
+        return min(rounds, self.rounds or rounds, peer.rounds or rounds)
 
-WITHOUT_PYTHON_SOCKETIO = (NODE, BUN, THIS, NEWEST, "this-asyncio")
+
+# Those with handlers of both kinds.
+WITHOUT_PYTHON_SOCKETIO = (NODE, BUN, THIS, NEWEST)
 GROWTH = ("echo", "echo-1000", "echo-10000")
 
 LOADS = (
@@ -43,7 +60,7 @@ LOADS = (
         "Echo, 100 clients with 1 message in flight each",
         "round trip",
         ("echo",),
-        hosts=True,
+        minor=True,
         bare=True,
     ),
     Load(
@@ -51,15 +68,12 @@ LOADS = (
         "Echo, 100 clients with 8 messages in flight each",
         "round trip",
         ("echo", "--in-flight", "8"),
-        hosts=True,
-        bare=True,
     ),
     Load(
         "echo-latency",
         "Echo, one client: latency",
         "round trip",
         ("echo", "--clients", "1"),
-        bare=True,
     ),
     Load(
         "echo-async",
@@ -80,42 +94,26 @@ LOADS = (
         "Event and acknowledgement, 100 clients",
         "round trip",
         ("ack",),
-        hosts=True,
     ),
-    Load("fan-100", "Fan-out to 100 members, single broadcasts", "delivery", ("fan",)),
     Load(
         "fan-1000",
         "Fan-out to 1,000 members, single broadcasts",
         "delivery",
         ("fan", "--clients", "1000"),
-        hosts=True,
+        minor=True,
     ),
     Load(
         "fan-5000",
         "Fan-out to 5,000 members, single broadcasts",
         "delivery",
         ("fan", "--clients", "5000"),
-        rounds=2,
-    ),
-    Load(
-        "fan-100-burst",
-        "Fan-out to 100 members, bursts of 8 broadcasts",
-        "delivery",
-        ("fan", "--burst", "8"),
+        rounds=1,
     ),
     Load(
         "fan-1000-burst",
         "Fan-out to 1,000 members, bursts of 8 broadcasts",
         "delivery",
         ("fan", "--clients", "1000", "--burst", "8"),
-        hosts=True,
-    ),
-    Load(
-        "fan-5000-burst",
-        "Fan-out to 5,000 members, bursts of 8 broadcasts",
-        "delivery",
-        ("fan", "--clients", "5000", "--burst", "8"),
-        rounds=2,
     ),
     Load(
         "chat",
@@ -146,7 +144,7 @@ LOADS = (
         "Long-polling: a POST and the GET that brings its answer, 100 clients",
         "round trip",
         ("polling",),
-        hosts=True,
+        minor=True,
     ),
     Load(
         "upgrade",
@@ -159,20 +157,21 @@ LOADS = (
         "Connections: connect, CONNECT reply, close, 50 at once",
         "connection",
         ("connect", "--clients", "50"),
-        hosts=True,
+        minor=True,
     ),
     Load(
         "echo-1000",
         "Echo, 1,000 clients with 1 message in flight each",
         "round trip",
         ("echo", "--clients", "1000"),
+        rounds=2,
     ),
     Load(
         "echo-10000",
         "Echo, 10,000 clients with 1 message in flight each",
         "round trip",
         ("echo", "--clients", "10000"),
-        rounds=2,
+        rounds=1,
     ),
 )
 
@@ -180,23 +179,23 @@ LOADS = (
 # clock counts nobody else.
 IDLE_WEBSOCKET = Load(
     "idle-websocket",
-    "10,000 idle WebSocket connections",
+    "5,000 idle WebSocket connections",
     "connection",
-    ("idle", "--clients", "10000"),
-    hosts=True,
+    ("idle", "--clients", "5000"),
+    minor=True,
 )
 IDLE_POLLING = Load(
     "idle-polling",
-    "10,000 idle long-polling clients, each with a GET that waits",
+    "5,000 idle long-polling clients, each with a GET that waits",
     "connection",
-    ("idle", "--clients", "10000", "--polling"),
+    ("idle", "--clients", "5000", "--polling"),
 )
 IDLE = (IDLE_WEBSOCKET, IDLE_POLLING)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked of a load: server CPU a unit as a ratio to Node's, or KB a connection."""
+    """What is asked of a load: server CPU a unit as a ratio to Node's, or memory."""
 
     load: str
     title: str
@@ -206,7 +205,8 @@ class Target:
     bun: float | None = None
     # The load whose figure for Node is compared with, where it is another.
     node_load: str = ""
-    memory: bool = False
+    # What is weighed instead: a connection in KB, or the process before any client came in MB.
+    weighed: Literal["", "connection", "process"] = ""
 
 
 TARGETS = (
@@ -219,5 +219,6 @@ TARGETS = (
     Target("polling", "polling", 2.5, 3.7, bun=1.7),
     Target("connections", "connections", 3, 8, bun=1.0),
     Target("echo-async", "echo, `async def` handlers", 1.5, 2.3, node_load="echo"),
-    Target("idle-websocket", "idle memory, KB a connection", 6, 3, memory=True),
+    Target("idle-websocket", "an idle WebSocket, KB", 3.5, 3, weighed="connection"),
+    Target("idle-websocket", "an idle process, MB", 28, 24, weighed="process"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run import machine
+from benchmarks.machine import machine
 
 MARKS = ("<!-- measured -->\n", "<!-- end -->\n")
 

@@ -44,8 +44,10 @@ class Peer:
     folder: Path = ROOT
     # Answers to no Socket.IO, and only to loads that need none.
     bare: bool = False
-    # Another host of what is in the table already: only the loads with a target.
+    # Another host of what is in the table already: only some loads.
     minor: bool = False
+    # Fewer rounds, where the figure is far from all others.
+    rounds: int | None = None
     # It compiles what it runs often, so it needs a longer warm-up.
     compiles: bool = False
 
@@ -75,6 +77,7 @@ def _python_socketio(host: str) -> Peer:
         (str(PEERS_PYTHON), "python_socketio.py", host),
         FOLDER / "servers",
         minor=host != "uvicorn",
+        rounds=2,
     )
 
 
@@ -87,7 +90,13 @@ PEERS = (
     Peer(BUN, "socket.io on Bun", (str(bun()), "bun.mjs"), JAVASCRIPT, compiles=True),
     Peer(THIS, "this, on uvloop", _this(THIS, "uvloop")),
     Peer(NEWEST, "this, on uvloop and the newest Python", _this(NEWEST, "uvloop")),
-    Peer("this-asyncio", "this, on asyncio's loop", _this(THIS, "asyncio")),
+    Peer(
+        "this-asyncio",
+        "this, on asyncio's loop",
+        _this(THIS, "asyncio"),
+        minor=True,
+        rounds=2,
+    ),
     *map(_python_socketio, ("uvicorn", "aiohttp", "granian")),
     Peer(
         "websockets",
@@ -95,6 +104,7 @@ PEERS = (
         (str(PEERS_PYTHON), "websockets_echo.py"),
         FOLDER / "servers",
         bare=True,
+        rounds=2,
     ),
 )
 

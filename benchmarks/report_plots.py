@@ -25,7 +25,7 @@ def draw(results: Results) -> dict[str, str | None]:
 
 
 def draw_targets(results: Results) -> str | None:
-    rows = {target.load: target for target in TARGETS if not target.memory}
+    rows = {target.load: target for target in TARGETS if not target.weighed}
     series = []
     for name in (THIS, BUN):
         values = {

@@ -1,6 +1,7 @@
 """Measures every server under every load and writes docs/performance.md.
 
-    python -m benchmarks.run [--quick] [--only LOAD,...] [--peers PEER,...] [--output FOLDER]
+    python -m benchmarks.run [--quick] [--only LOAD,...] [--peers PEER,...] [--rounds N]
+                             [--output FOLDER]
 
 The server has one core to itself and the generator another. The peers take turns within each load
 (A B C, A B C, A B C), so that what changes on the machine meanwhile changes all of them; medians
@@ -17,29 +18,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
 from benchmarks.generator import BUILD, ROOT, GeneratorError, Result, Run, compile_generator
 from benchmarks.loads import IDLE, IDLE_WEBSOCKET, LOADS, Load
-from benchmarks.peers import (
-    PEERS,
-    PEERS_PYTHON,
-    PYTHONS,
-    Peer,
-    Running,
-    StartError,
-    allow_descriptors,
-    bun,
+from benchmarks.machine import machine, versions
+from benchmarks.peers import PEERS, PYTHONS, Peer, Running, StartError, allow_descriptors
+from benchmarks.schedule import (
+    FULL,
+    QUICK,
+    Progress,
+    Settings,
+    Turn,
+    idle_time,
+    in_turns,
+    planned,
 )
 from benchmarks.steadiness import is_steady
 
@@ -49,51 +49,23 @@ RUN_TIMEOUT = 120.0
 SLOW = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long and how often; times in seconds."""
-
-    rounds: int
-    # How many rounds more a server may have whose rounds do not agree.
-    more_rounds: int
-    seconds: float
-    warm_up: float
-    # That of servers that compile what they run often.
-    compiling_warm_up: float
-    idle_seconds: float
-    # The most clients of any load.
-    clients: int
-
-
-FULL = Settings(
-    rounds=3,
-    more_rounds=3,
-    seconds=0.5,
-    warm_up=0.25,
-    compiling_warm_up=2.0,
-    idle_seconds=30.0,
-    clients=10_000,
-)
-QUICK = Settings(
-    rounds=1,
-    more_rounds=0,
-    seconds=0.4,
-    warm_up=0.2,
-    compiling_warm_up=0.5,
-    idle_seconds=3.0,
-    clients=1_000,
-)
-
 Measured = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 class Measurement:
-    """All results so far, and the servers that are running."""
+    """All results so far, and the servers that are running.
 
-    def __init__(self, settings: Settings, peers: Sequence[Peer]) -> None:
+    `missing` has the reason of each server that does not start; `problems` has what else failed.
+    """
+
+    def __init__(self, settings: Settings, peers: Sequence[Peer], loads: Sequence[Load]) -> None:
         self.settings = settings
         self.peers = peers
+        self.loads = [load for load in loads if load not in IDLE]
+        self.idle = [load for load in loads if load in IDLE]
         self.results: Measured = {}
+        self.missing: dict[str, str] = {}
+        self.problems: list[str] = []
         cores = sorted(os.sched_getaffinity(0))
         self.server_core: int | None = None
         self.generator_core: int | None = None
@@ -103,53 +75,68 @@ class Measurement:
         else:
             say("One core only: the servers share it with the generator, ratios are no good.")
         self._running: dict[str, Running] = {}
-        self._dead: set[str] = set()
-        self._slow: set[tuple[str, str]] = set()
+        self._slow: set[Turn] = set()
+        self._planned = list(planned(settings, self.loads, peers))
+        idle = [Turn(load, peer) for load in self.idle for peer in load.peers() if peer in peers]
+        expected = sum(turn.expected(settings) for turn in (*self._planned, *idle))
+        self._progress = Progress(expected + idle_time(self.idle, settings))
 
-    def measure(self, loads: Sequence[Load]) -> None:
-        """Measure the loads that keep a server busy."""
+    def measure(self) -> None:
+        """Measure all loads, and again, as long as there is time, what is not steady."""
         try:
-            for number in range(1, self.settings.rounds + 1):
-                for load in loads:
-                    if load.rounds is None or number <= load.rounds:
-                        self._measure_load(load, number, self.peers)
+            for turn in self._planned:
+                self._take(turn)
+            for load in self.idle:
+                self._measure_idle(load)
             for number in range(self.settings.more_rounds):
-                for load in loads:
-                    self._measure_load(load, number, self._unsteady(load))
+                for load in self.loads:
+                    self._repeat(load, number)
         finally:
-            self.stop()
+            self._stop_all()
+
+    def lacks(self, names: Collection[str]) -> bool:
+        """Return whether one of these servers does not start, or has a load without a figure."""
+        empty = {
+            peer for runs in self.results.values() for peer, found in runs.items() if not found
+        }
+        return any(name in self.missing or name in empty for name in names)
+
+    def _repeat(self, load: Load, number: int) -> None:
+        for turn in in_turns(load, self._unsteady(load), number):
+            expected = turn.expected(self.settings)
+            if self._progress.elapsed + expected < self.settings.repeat_until:
+                self._progress.plan(expected)
+                self._take(turn)
 
     def _unsteady(self, load: Load) -> list[Peer]:
         """Return the servers whose rounds do not agree."""
         found = self.results.get(load.name, {})
-        rounds = load.rounds or self.settings.rounds
         return [
             peer
             for peer in self.peers
-            if not is_steady([Result(**run).cost for run in found.get(peer.name, ())], rounds)
+            if not is_steady(
+                [Result(**run).cost for run in found.get(peer.name, ())],
+                load.rounds_of(peer, self.settings.rounds),
+            )
         ]
 
-    def _measure_load(self, load: Load, number: int, chosen: Sequence[Peer]) -> None:
-        peers = [peer for peer in load.peers() if peer in chosen]
-        # Nobody always follows the same one.
-        shift = number % len(peers) if peers else 0
-        for peer in peers[shift:] + peers[:shift]:
-            if (peer.name, load.name) in self._slow:
-                continue
-            running = self._start(peer)
-            if running is None:
-                continue
+    def _take(self, turn: Turn) -> None:
+        """Measure a load that keeps a server busy."""
+        load, peer, settings = turn.load, turn.peer, self.settings
+        running = None if turn in self._slow else self._start(peer)
+        if running is not None:
             began = time.monotonic()
-            warm_up = self.settings.compiling_warm_up if peer.compiles else self.settings.warm_up
+            warm_up = settings.compiling_warm_up if peer.compiles else settings.warm_up
             arguments = self._arguments(load, peer)
-            arguments += ["--seconds", str(self.settings.seconds), "--warm-up", str(warm_up)]
+            arguments += ["--seconds", str(settings.seconds), "--warm-up", str(warm_up)]
             run = Run(arguments, running.port, running.pids(), self.generator_core)
-            self._keep(load, peer, run, self.settings.seconds)
+            self._keep(load, peer, run, settings.seconds)
             self._stop(peer)
             if time.monotonic() - began > SLOW:
-                self._slow.add((peer.name, load.name))
+                self._slow.add(turn)
+        self._progress.finish(turn.expected(settings))
 
-    def measure_idle(self, load: Load) -> None:
+    def _measure_idle(self, load: Load) -> None:
         """Measure memory and CPU of servers whose clients say nothing."""
         peers = [peer for peer in load.peers() if peer in self.peers]
         together = load is IDLE_WEBSOCKET
@@ -174,7 +161,11 @@ class Measurement:
             for peer, run in runs:
                 self._keep(load, peer, run, seconds)
         finally:
-            self.stop()
+            self._stop_all()
+            self._progress.finish(
+                idle_time([load], self.settings)
+                + sum(Turn(load, peer).expected(self.settings) for peer in peers)
+            )
 
     def _arguments(self, load: Load, peer: Peer) -> list[str]:
         arguments = list(load.arguments)
@@ -193,10 +184,11 @@ class Measurement:
             self._failed(load, peer, result.error)
             return
         self.results.setdefault(load.name, {}).setdefault(peer.name, []).append(asdict(result))
-        say(line(load, peer, result))
+        say(f"{line(load, peer, result)}   {self._progress}")
 
     def _failed(self, load: Load, peer: Peer, problem: str) -> None:
         self.results.setdefault(load.name, {}).setdefault(peer.name, [])
+        self.problems.append(f"{load.name} of {peer.name}: {problem}")
         say(f"{load.name:16} {peer.name:24} FAILED: {problem}")
         self._stop(peer)
 
@@ -204,13 +196,13 @@ class Measurement:
         running = self._running.get(peer.name)
         if running is not None and running.alive:
             return running
-        if peer.name in self._dead:
+        if peer.name in self.missing:
             return None
         try:
             running = self._running[peer.name] = Running(peer, self.server_core)
         except (StartError, OSError) as error:
             say(f"{peer.name} cannot be measured: {error}")
-            self._dead.add(peer.name)
+            self.missing[peer.name] = str(error)
             return None
         return running
 
@@ -219,8 +211,7 @@ class Measurement:
         if running is not None:
             running.stop()
 
-    def stop(self) -> None:
-        """Stop every server."""
+    def _stop_all(self) -> None:
         for peer in self.peers:
             self._stop(peer)
 
@@ -242,69 +233,6 @@ def line(load: Load, peer: Peer, result: Result) -> str:
 
 def say(text: str) -> None:
     print(text, flush=True)
-
-
-# -- what it was measured on
-
-
-def output_of(*command: str) -> str:
-    """Return a command's output, or what went wrong."""
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except OSError as error:
-        return str(error.strerror)
-    return run.stdout.strip()
-
-
-def machine() -> dict[str, str]:
-    """Return what the figures depend on."""
-    model = [
-        text.partition(":")[2].strip()
-        for text in Path("/proc/cpuinfo").read_text().splitlines()
-        if text.startswith("model name")
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "processor": model[0] if model else platform.machine(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}",
-        "compiler": output_of("cc", "--version").partition("\n")[0],
-        **{f"Python of {name}": build_of(python) for name, python in PYTHONS.items()},
-    }
-
-
-def build_of(python: str) -> str:
-    """Return the version of an interpreter and how it was built, as far as it tells."""
-    script = (
-        "import platform, re, sysconfig; "
-        "asked = sysconfig.get_config_var('CONFIG_ARGS') or ''; "
-        "told = re.findall(r'--enable-optimizations|--with-lto|--disable-gil', asked); "
-        "flags = sysconfig.get_config_var('OPT') or ''; "
-        "level = re.findall(r'-O\\w', flags + (sysconfig.get_config_var('CFLAGS') or '')); "
-        "print(platform.python_version(), platform.python_compiler(), *level[-1:], *told, sep=', ')"
-    )
-    return output_of(python, "-c", script)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything that serves."""
-    lock = json.loads((ROOT / "benchmarks" / "js" / "package-lock.json").read_text())["packages"]
-    found = {
-        "Python": platform.python_version(),
-        "Node.js": output_of("node", "--version").removeprefix("v"),
-        "Bun": output_of(str(bun()), "--version"),
-    }
-    for name in ("socket.io", "engine.io", "ws", "@socket.io/bun-engine"):
-        found[name] = lock[f"node_modules/{name}"]["version"]
-    for name in ("uvloop", "orjson", "httptools", "websockets"):
-        found[name] = version(name)
-    script = "import importlib.metadata as m, sys; [print(n, m.version(n)) for n in sys.argv[1:]]"
-    names = ("python-socketio", "python-engineio", "uvicorn", "aiohttp", "granian")
-    for text in output_of(str(PEERS_PYTHON), "-c", script, *names).splitlines():
-        name, _, number = text.partition(" ")
-        found[name] = number
-    return found
 
 
 # -- the command line
@@ -329,6 +257,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="one short round, fewer clients")
     parser.add_argument("--only", metavar="LOAD,...", help="only these loads")
     parser.add_argument("--peers", metavar="PEER,...", help="only these servers")
+    parser.add_argument("--rounds", type=int, help="how many, instead of 3 or 1")
     parser.add_argument(
         "--output",
         type=Path,
@@ -339,16 +268,20 @@ def main(arguments: Sequence[str]) -> int:
     load_names = chosen(options.only, [load.name for load in (*LOADS, *IDLE)], "load")
     peer_names = chosen(options.peers, [peer.name for peer in PEERS], "server")
     settings = QUICK if options.quick else FULL
-    partial = options.quick or options.only is not None or options.peers is not None
+    chosen_by_hand = (options.only, options.peers, options.rounds)
+    partial = options.quick or any(value is not None for value in chosen_by_hand)
+    if options.rounds is not None:
+        settings = replace(settings, rounds=options.rounds)
 
     compile_generator()
     allow_descriptors()
     began = time.monotonic()
-    measurement = Measurement(settings, [peer for peer in PEERS if peer.name in peer_names])
-    measurement.measure([load for load in LOADS if load.name in load_names])
-    for load in IDLE:
-        if load.name in load_names:
-            measurement.measure_idle(load)
+    measurement = Measurement(
+        settings,
+        [peer for peer in PEERS if peer.name in peer_names],
+        [load for load in (*LOADS, *IDLE) if load.name in load_names],
+    )
+    measurement.measure()
     took = time.monotonic() - began
 
     raw = {
@@ -358,6 +291,8 @@ def main(arguments: Sequence[str]) -> int:
         "settings": asdict(settings),
         "machine": machine(),
         "versions": versions(),
+        "missing": measurement.missing,
+        "problems": measurement.problems,
         "results": measurement.results,
     }
     folder = options.output or (BUILD if partial else None)
@@ -366,15 +301,12 @@ def main(arguments: Sequence[str]) -> int:
     results.write_text(json.dumps(raw, indent=1) + "\n")
     document = report.write(raw, folder or ROOT / "docs")
     say(f"\n{took / 60:.1f} minutes. Wrote {results} and {document}.")
-    failures = [
-        f"{load} of {peer}"
-        for load, peers in measurement.results.items()
-        for peer, runs in peers.items()
-        if not runs
-    ]
-    if failures:
-        say(f"Failed: {', '.join(failures)}")
-    return 1 if failures else 0
+    for name, reason in measurement.missing.items():
+        say(f"Missing: {name}: {reason}")
+    for problem in measurement.problems:
+        say(f"Failed: {problem}")
+    # What is missing of the others is named on the page, which is whole without it.
+    return 1 if measurement.lacks(PYTHONS) else 0
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ class Server:
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
         self.flushes = Flushes(encoders.all)
+        self.wake: Callable[[Connection], None] = self.flushes.queue
         self.turn_share = TurnShare()
         self._http: HttpServer | None = None
         self._started = False

@@ -54,7 +54,7 @@ def check(data: bytes) -> None:
         client = ClientSession(transport, ClientTiming(), 0.0, lambda: None)
         check_session(client, steps)
     else:
-        check_session(Session("sid", transport, Timing(), 0.0, lambda: None), steps)
+        check_session(Session("sid", transport, Timing(), 0.0, lambda _: None, None), steps)
 
 
 def check_session(end: Session | ClientSession, steps: list[bytes]) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engineio_min.errors import PacketError
 from engineio_min.protocol.deadlines import NEVER
@@ -78,6 +78,8 @@ POLL_SHARE = 4 * SHARE
 FIRST_MARK = 65_536
 # Types of long text packets with a message in them.
 _LONG_MESSAGES = (MESSAGE.encode(), BASE64.encode())
+# What sessions have that wait for nothing: an idle one has no list of its own. Nobody adds to it.
+_NO_PACKETS: list[Packet] = []
 # References to a packet while it is weighed in a list that it waits in.
 _OWN_REFERENCES = 3
 
@@ -126,6 +128,10 @@ class BacklogChanged:
 Event = Closed | Upgraded | UpgradeExpired | BacklogChanged
 
 
+# As `_NO_PACKETS`.
+_NO_EVENTS: list[Event] = []
+
+
 class Session:
     """The server's half of one session (Engine.IO v4).
 
@@ -136,8 +142,8 @@ class Session:
 
     From `open` and from `receive` on nothing calls `wake` until the next `take`, `poll` or
     `release`: whoever gives a session its packets looks for packets and events when the read is
-    over. So what a read causes leaves at its end, without a call that says so. `queued` is what
-    `take` would return: to look at, not to change.
+    over. So what a read causes leaves at its end, without a call that says so. `wake` is given
+    `woken_for`. `queued` is what `take` would return: to look at, not to change.
     """
 
     __slots__ = (
@@ -151,6 +157,7 @@ class Session:
         "_unheard",
         "_upgrade_deadline",
         "_wake",
+        "_woken_for",
         "behind_since",
         "deadline",
         "events",
@@ -169,7 +176,8 @@ class Session:
         transport: str,
         timing: Timing,
         now: float,
-        wake: Callable[[], None],
+        wake: Callable[[Any], None],
+        woken_for: object,
     ) -> None:
         self.sid = sid
         self.transport = transport
@@ -183,10 +191,13 @@ class Session:
         self._unheard = False
         # When the peer was last seen to take something, while nothing waits to carry packets.
         self.behind_since = NEVER
-        self.events: list[Event] = []
+        # What happened, to be taken out by the driver.
+        self.events = _NO_EVENTS
         self._timing = timing
+        # Two attributes instead of a function that knows its driver: one object less for each.
         self._wake = wake
-        self.queued: list[Packet] = []
+        self._woken_for = woken_for
+        self.queued = _NO_PACKETS
         self._buffered = 0
         # The bytes of `_buffered` above which there is something to do.
         self._mark = min(FIRST_MARK, timing.max_buffered)
@@ -205,7 +216,7 @@ class Session:
         """
         self._attended = True
         timing = self._timing
-        self.queued.append(
+        self.queued = [
             open_packet(
                 self.sid,
                 upgrades_to,
@@ -213,7 +224,7 @@ class Session:
                 timing.ping_timeout,
                 max_payload,
             )
-        )
+        ]
 
     # -- what comes in
 
@@ -300,9 +311,9 @@ class Session:
         if buffer:
             buffer.append(packet)
         else:
-            buffer.append(packet)
+            self.queued = [packet]
             if not self._attended:
-                self._wake()
+                self._wake(self._woken_for)
 
     def _pass_mark(self) -> bool:
         """Tell the driver how much waits. Return False if that is too much and ends the session."""
@@ -312,7 +323,7 @@ class Session:
             return False
         self._mark = min(2 * self._buffered, limit)
         self.held = weigh_packets(self.queued)
-        self.events.append(BacklogChanged())
+        self._note(BacklogChanged())
         self._alert()
         return True
 
@@ -323,11 +334,11 @@ class Session:
         if self.held and (self.held > buffered or buffered <= FIRST_MARK):
             self.held = buffered if buffered > FIRST_MARK else 0
             # The driver looks at the events after it has taken packets.
-            self.events.append(BacklogChanged())
+            self._note(BacklogChanged())
 
     def fail_slow(self, description: str) -> None:
         """End a session that is not over, of a peer that does not take what waits for it."""
-        self.queued = []
+        self.queued = _NO_PACKETS
         self._end(SLOW_CONSUMER, description)
 
     def block(self, now: float) -> None:
@@ -354,14 +365,14 @@ class Session:
         self._attended = False
         packets = self.queued
         if packets:
-            self.queued = []
+            self.queued = _NO_PACKETS
             if self._buffered:
                 self._shrink(0)
             if self.phase == CLOSING:
                 if len(packets) > 1 and packets[-1] == CLOSE and not self._is_stream:
                     # The official client acts on "1" before it delivers what came with it: so the
                     # close packet is the only one of its payload.
-                    self.queued.append(packets.pop())
+                    self.queued = [packets.pop()]
                 else:
                     self._end(FORCED_CLOSE, "closed by the server", last=None)
         return packets
@@ -458,7 +469,7 @@ class Session:
             self.abandon_upgrade()
             self.transport = WEBSOCKET
             self.unblock()
-            self.events.append(Upgraded())
+            self._note(Upgraded())
             return ""
         return None
 
@@ -475,7 +486,7 @@ class Session:
             return
         if self._upgrade_deadline <= now:
             self.abandon_upgrade()
-            self.events.append(UpgradeExpired())
+            self._note(UpgradeExpired())
             self._alert()
         if self._heartbeat <= now:
             if self.phase == CLOSING:
@@ -520,7 +531,7 @@ class Session:
             self._end(FORCED_CLOSE, "closed by the server")
             return
         if not self._is_stream:
-            self.queued.append(CLOSE)
+            self.queued = [*self.queued, CLOSE]
         # No ping is sent any more: a peer that takes nothing counts as silent, as if it had not
         # answered one.
         silent = self._heartbeat + (0 if self._awaiting_pong else self._timing.ping_timeout)
@@ -544,14 +555,21 @@ class Session:
         self.upgrade = IDLE
         self._awaiting_pong = self._refreshable = False
         self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
-        self.events.append(Closed(reason, description))
+        self._note(Closed(reason, description))
         self._alert()
         # Nothing of it wakes any more, and its driver is free without the garbage collector.
-        self._wake = _asleep
+        self._wake, self._woken_for = _asleep, None
+
+    def _note(self, event: Event) -> None:
+        """Tell the driver of an event."""
+        if self.events:
+            self.events.append(event)
+        else:
+            self.events = [event]
 
     def _alert(self) -> None:
         if not self._attended:
-            self._wake()
+            self._wake(self._woken_for)
 
 
 def weigh_packets(packets: list[Packet]) -> int:
@@ -565,5 +583,5 @@ def weigh_packets(packets: list[Packet]) -> int:
     )
 
 
-def _asleep() -> None:
+def _asleep(_nobody: object) -> None:
     """Wake nobody."""

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.errors import RequestRefused
@@ -95,20 +94,14 @@ class Departing(Protocol):
         """Answer the POST of the close packet."""
 
 
-class Queue(Protocol):
-    """The connections that were sent something and not written to yet."""
-
-    def queue(self, connection: Connection) -> None:
-        """Flush a connection at the end of this turn of the event loop, or of one of the next."""
-
-
 class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
     `encoder` makes each frame of a turn of the loop once, for all who have agreed on nothing.
     `text_limit` is the most bytes of a text message and of the body of a POST; `long_texts` tells
     whether the application decodes long ones itself, as `LongText`; `compressor` compresses the
-    large answers of polls.
+    large answers of polls; `wake` has a connection flushed at the end of this turn of the event
+    loop, or of one of the next.
     """
 
     options: ServerOptions
@@ -123,10 +116,7 @@ class Engine(Protocol):
     long_texts: bool
     turn_share: TurnShare
     departing: dict[str, Departing]
-
-    @property
-    def flushes(self) -> Queue:
-        """Return the connections that wait to be written to."""
+    wake: Callable[[Connection], None]
 
     def owners_of(self, request: Request, user: str | None) -> Iterable[Owner]:
         """Return the address and the user that what is held for a client counts for."""
@@ -182,9 +172,8 @@ class Connection:
     def __init__(self, server: Engine, request: Request, sid: str, transport: str) -> None:
         self.server = server
         self.request = request
-        # Two arguments and no bound method: one object less for each connection.
-        wake = partial(type(server.flushes).queue, server.flushes, self)
-        self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
+        now = server.loop.time()
+        self.session = Session(sid, transport, server.timing, now, server.wake, self)
         self.carrier: Carrier
         self.candidate: WebSocketCarrier | None = None
         self.on_message: Callable[[Message], object] = ignore
@@ -347,9 +336,9 @@ class Connection:
 
     def settle(self) -> None:
         """Act on the session's events, and tell those who wait for an empty queue."""
-        events = self.session.events
-        while events:
-            event = events.pop(0)
+        session = self.session
+        while session.events:
+            event = session.events.pop(0)
             if isinstance(event, Upgraded):
                 self._take_over()
             elif isinstance(event, BacklogChanged):
@@ -359,7 +348,7 @@ class Connection:
             elif self.candidate is not None:
                 candidate, self.candidate = self.candidate, None
                 candidate.close()
-        if self.waiters is not None and self.session.drained:
+        if self.waiters is not None and session.drained:
             self.waiters.release()
             self.waiters = None
 

@@ -14,6 +14,7 @@ packets are dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from engineio_min.protocol.packets import LongText
@@ -38,6 +39,9 @@ from socketio_min.protocol.weights import WEIGHED
 
 Joined = TypeVar("Joined")
 
+# The namespace that nearly every client joins, and most join alone.
+MAIN = "/"
+
 # The types of packets that may come for a namespace that is joined.
 _OF_THE_JOINED = frozenset((DISCONNECT, EVENT, ACK, BINARY_EVENT, BINARY_ACK))
 
@@ -46,51 +50,56 @@ class ConnectedTwice(ProtocolError):
     """CONNECT came for a namespace that the connection has joined, or that waits for its answer."""
 
 
-class Peer(Generic[Joined]):
-    """The state of one connection; `joined` maps each joined namespace to what represents it.
+@dataclass(frozen=True, slots=True)
+class PeerRules(Generic[Joined]):
+    """What all peers of a server have in common.
 
     `values_allowed` returns how many values a packet for what is joined may have; a CONNECT may
     have `max_values`. `max_undivided` is the bytes of a message that the parser reads in one piece,
     None for any number.
     """
 
-    __slots__ = (
-        "_left",
-        "_max_attachment_bytes",
-        "_max_attachments",
-        "_max_namespaces",
-        "_max_undivided",
-        "_max_values",
-        "_parser",
-        "_pending",
-        "_values_allowed",
-        "joined",
-        "reconstructor",
-    )
+    parser: Parser
+    max_attachment_bytes: int
+    max_namespaces: int
+    max_attachments: int
+    max_values: int
+    values_allowed: Callable[[Joined], int]
+    max_undivided: int | None = None
 
-    def __init__(
-        self,
-        parser: Parser,
-        max_attachment_bytes: int,
-        max_namespaces: int,
-        max_attachments: int,
-        max_values: int,
-        values_allowed: Callable[[Joined], int],
-        max_undivided: int | None = None,
-    ) -> None:
-        self.joined: dict[str, Joined] = {}
-        # Most connections join one namespace and stay: these two are made when they are needed.
+
+class Peer(Generic[Joined]):
+    """The state of one connection.
+
+    `main` is what represents it in the main namespace, None as long as it has not joined that;
+    `find` knows the others too.
+    """
+
+    __slots__ = ("_joined", "_left", "_pending", "_rules", "main", "reconstructor")
+
+    def __init__(self, rules: PeerRules[Joined]) -> None:
+        self.main: Joined | None = None
+        # Most connections join the main namespace and stay: these three are made when they are
+        # needed. The first has all that are joined, in their order, as soon as there are others.
+        self._joined: dict[str, Joined] | None = None
         self._pending: set[str] | None = None
         self._left: dict[str, None] | None = None
         # The packet whose attachments are due.
         self.reconstructor: Collector | None = None
-        self._parser = parser
-        self._max_attachment_bytes = max_attachment_bytes
-        self._max_attachments = max_attachments
-        self._max_namespaces = max_namespaces
-        self._max_values = max_values
-        self._max_undivided = max_undivided
-        self._values_allowed = values_allowed
+        self._rules = rules
+
+    @property
+    def joined(self) -> dict[str, Joined]:
+        """Return what represents the connection in each namespace that it has joined; a copy."""
+        if self._joined is not None:
+            return dict(self._joined)
+        return {} if self.main is None else {MAIN: self.main}
+
+    def find(self, namespace: str) -> Joined | None:
+        """Return what represents the connection in a namespace, None if it has not joined it."""
+        if namespace == MAIN:
+            return self.main
+        return None if self._joined is None else self._joined.get(namespace)
 
     def receive(self, message: str | bytes) -> Packet | None:
         """Take a message; return the packet that is complete with it and may be acted on, if any.
@@ -99,20 +108,21 @@ class Peer(Generic[Joined]):
             ProtocolError: the message is not allowed now; the connection must be closed.
         """
         if self.reconstructor is None:
-            most = self._max_undivided
+            rules = self._rules
+            most = rules.max_undivided
             if most is not None and len(message) > most:
                 raise ProtocolError(
                     f"got a message of {len(message)} bytes, expected at most {most} "
                     "(max_undivided): this parser reads it in one piece"
                 )
-            parser = self._parser
-            head = parser.head(message, self._max_attachments)
+            parser = rules.parser
+            head = parser.head(message, rules.max_attachments)
             # Before the values are looked at: nothing is decoded or collected for a namespace that
             # is not joined.
             type_, namespace, attachments, _ = head
             if self._admit(type_, namespace):
-                joined = self.joined.get(namespace)
-                limit = self._max_values if joined is None else self._values_allowed(joined)
+                joined = self.find(namespace)
+                limit = rules.max_values if joined is None else rules.values_allowed(joined)
                 packet = parser.rest(message, head, limit)
             elif attachments:
                 # The attachments follow all the same, and are dropped with the packet.
@@ -123,7 +133,7 @@ class Peer(Generic[Joined]):
                 size = len(message)
                 if size >= WEIGHED:
                     size = parser.weigh(message)
-                self.reconstructor = parser.collect(packet, self._max_attachment_bytes, size)
+                self.reconstructor = parser.collect(packet, rules.max_attachment_bytes, size)
                 return None
         else:
             complete = self.reconstructor.add(message)
@@ -152,16 +162,17 @@ class Peer(Generic[Joined]):
         shown = beginning(text)
         if self.reconstructor is not None:
             return self.reconstructor.add(shown), 0
-        head = self._parser.head(shown, self._max_attachments)
+        rules = self._rules
+        head = rules.parser.head(shown, rules.max_attachments)
         type_, namespace, attachments, _ = head
         packet: Packet = type_, namespace, [], None, attachments
         weight = 0
         if self._admit(type_, namespace):
-            joined = self.joined.get(namespace)
-            limit = self._max_values if joined is None else self._values_allowed(joined)
+            joined = self.find(namespace)
+            limit = rules.max_values if joined is None else rules.values_allowed(joined)
             packet, weight = yield from decode_rest_gradually(text, head, limit, marker)
         if attachments:
-            self.reconstructor = self._parser.collect(packet, self._max_attachment_bytes, weight)
+            self.reconstructor = rules.parser.collect(packet, rules.max_attachment_bytes, weight)
         # The server may have let the socket leave meanwhile.
         elif self._admit(type_, namespace):
             return packet, weight
@@ -173,7 +184,7 @@ class Peer(Generic[Joined]):
         Raises:
             ProtocolError: it is not allowed now.
         """
-        if namespace in self.joined and type_ in _OF_THE_JOINED:
+        if type_ in _OF_THE_JOINED and self.find(namespace) is not None:
             return True
         if type_ == CONNECT:
             self._begin(namespace)
@@ -185,11 +196,12 @@ class Peer(Generic[Joined]):
         raise ProtocolError(f"got a packet of type {type_} for a namespace that is not joined")
 
     def _begin(self, namespace: str) -> None:
-        pending = self._pending
-        if namespace in self.joined or (pending is not None and namespace in pending):
+        pending, most = self._pending, self._rules.max_namespaces
+        if self.find(namespace) is not None or (pending is not None and namespace in pending):
             raise ConnectedTwice(f"got CONNECT for the namespace {namespace[:100]!r} twice")
-        if len(self.joined) + (0 if pending is None else len(pending)) >= self._max_namespaces:
-            raise ProtocolError(f"got CONNECT for more than {self._max_namespaces} namespaces")
+        count = self.main is not None if self._joined is None else len(self._joined)
+        if count + (0 if pending is None else len(pending)) >= most:
+            raise ProtocolError(f"got CONNECT for more than {most} namespaces")
         if pending is None:
             self._pending = {namespace}
         else:
@@ -198,7 +210,12 @@ class Peer(Generic[Joined]):
     def join(self, namespace: str, joined: Joined) -> None:
         """Accept a CONNECT (Socket.IO v5, "Connection to a namespace")."""
         self.refuse(namespace)
-        self.joined[namespace] = joined
+        if self._joined is None and namespace != MAIN:
+            self._joined = self.joined
+        if self._joined is not None:
+            self._joined[namespace] = joined
+        if namespace == MAIN:
+            self.main = joined
         if self._left is not None:
             self._left.pop(namespace, None)
 
@@ -215,11 +232,20 @@ class Peer(Generic[Joined]):
         A peer that has left its last namespace by itself may send no more: its later packets are
         errors.
         """
-        del self.joined[namespace]
-        if self.joined or not by_peer:
+        if namespace == MAIN:
+            self.main = None
+        if self._joined is not None:
+            del self._joined[namespace]
+        if self._joined or not by_peer:
             if self._left is None:
                 self._left = {}
             self._left[namespace] = None
-            if len(self._left) > self._max_namespaces:
+            if len(self._left) > self._rules.max_namespaces:
                 # Dynamic namespaces have any number of names; the oldest is safe to forget.
                 del self._left[next(iter(self._left))]
+
+    def leave_all(self) -> list[Joined]:
+        """Leave every namespace: the connection is over. Return what represented it."""
+        joined = list(self.joined.values())
+        self.main = self._joined = None
+        return joined

@@ -69,15 +69,7 @@ class ServerConnection:
         self.server = server
         self.connection = connection
         limits = server.limits
-        self.peer: Peer[Socket] = Peer(
-            server.parser,
-            server.engine.options.max_http_buffer_size,
-            limits.max_namespaces,
-            limits.max_attachments,
-            limits.max_values,
-            server.values_allowed,
-            None if server.parser is JSON_PARSER else limits.max_undivided,
-        )
+        self.peer: Peer[Socket] = Peer(server.peer_rules)
         # Sockets whose CONNECT is being decided.
         self.deciding: set[Socket] | None = None
         self._turns: Turns | None = None
@@ -125,7 +117,7 @@ class ServerConnection:
         ):
             # Nearly every message is a plain event that has to wait for nothing: it goes straight
             # to its handler. `receive_small` would have the same result.
-            socket = peer.joined.get("/")
+            socket = peer.main
             if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
                 if not namespace.incoming and not namespace.event_middlewares:
@@ -222,7 +214,7 @@ class ServerConnection:
             # The packet waited behind a handler that the end of the server has cancelled.
             return
         type_, name, data, ack_id, _ = packet
-        socket = self.peer.joined.get(name)
+        socket = self.peer.find(name)
         if socket is None and type_ != CONNECT:
             # The socket left while the packet waited for its turn.
             return
@@ -346,7 +338,7 @@ class ServerConnection:
     def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
         """Let a socket leave its namespace; the connection stays. `tell` sends DISCONNECT."""
         name = socket.namespace.name
-        if self.peer.joined.get(name) is not socket:
+        if self.peer.find(name) is not socket:
             return
         self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
         if tell:
@@ -356,7 +348,7 @@ class ServerConnection:
 
     def disconnect(self) -> None:
         """Leave every namespace and close the connection."""
-        for socket in list(self.peer.joined.values()):
+        for socket in self.peer.joined.values():
             self.leave(socket, SERVER_DISCONNECT, tell=True)
         self.connection.close()
 

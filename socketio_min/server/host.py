@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import engineio_min
 from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.parser import Parser
+from socketio_min.protocol.peer import PeerRules
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.joining import Joining
 from socketio_min.server.large_messages import LargeMessages
@@ -34,9 +35,7 @@ class Host(Protocol[Connection]):
     joining: Joining
     large_messages: LargeMessages
     first_steps: FirstSteps
-
-    def values_allowed(self, socket: Socket) -> int:
-        """Return how many values a packet of `socket` may have."""
+    peer_rules: PeerRules[Socket]
 
     def keep_task(
         self, task: asyncio.Task[None], ended: Callable[[asyncio.Task[None]], object]

@@ -35,8 +35,7 @@ class Leaving(Protocol):
 
 def end_sockets(client: Leaving, reason: str) -> None:
     """Let go of all sockets of a connection."""
-    joined = list(client.peer.joined.values())
-    client.peer.joined.clear()
+    joined = client.peer.leave_all()
     deciding, client.deciding = client.deciding, None
     for socket in deciding or ():
         drop_undecided(socket, reason)

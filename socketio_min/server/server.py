@@ -31,6 +31,7 @@ from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
 from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.json_parser import JSON_PARSER
+from socketio_min.protocol.peer import PeerRules
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace, Matcher
@@ -78,6 +79,15 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, own.connect_timeout)
         self.connections: set[ServerConnection] = set()
+        self.peer_rules: PeerRules[Socket] = PeerRules(
+            self.parser,
+            self.engine.options.max_http_buffer_size,
+            self.limits.max_namespaces,
+            self.limits.max_attachments,
+            self.limits.max_values,
+            self.values_allowed,
+            None if self.parser is JSON_PARSER else self.limits.max_undivided,
+        )
         self.joining = Joining(self)
         self.large_messages = LargeMessages()
         self._gates: Gates | None = None

@@ -28,13 +28,13 @@ class Wakes:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self) -> None:
+    def __call__(self, _woken_for: object = None) -> None:
         self.count += 1
 
 
 def opened(transport: str = "polling", *, waiting: bool = True) -> tuple[Session, Wakes]:
     wakes = Wakes()
-    session = Session("sid", transport, TIMING, 0.0, wakes)
+    session = Session("sid", transport, TIMING, 0.0, wakes, None)
     if not waiting:
         session.block(0.0)
     return session, wakes

@@ -26,7 +26,7 @@ class JoinedEnds(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         timing = Timing(ping_interval=5.0, ping_timeout=5.0, upgrade_timeout=1000.0)
-        self.server = Session("sid", "polling", timing, 0.0, lambda: None)
+        self.server = Session("sid", "polling", timing, 0.0, lambda _: None, None)
         self.server.waiting = False
         self.client = ClientSession(
             "polling", ClientTiming(upgrade_timeout=1000.0), 0.0, lambda: None

@@ -217,7 +217,7 @@ def test_what_is_taken_no_longer_counts() -> None:
 
 def test_a_share_is_the_first_packets_and_the_rest_counts() -> None:
     """A packet costs 64 bytes besides, and the first may have any size."""
-    session = Session("sid", "polling", Timing(), 0.0, Wakes())
+    session = Session("sid", "polling", Timing(), 0.0, Wakes(), None)
     session.block(0.0)
     for packet in ("4" * 500, "4a", "4b", "4c", "4d"):
         session.send(packet)
@@ -255,7 +255,7 @@ def test_the_last_share_ends_a_session_that_closes() -> None:
 
 def test_a_backlog_is_told_of_when_it_has_doubled_and_when_it_shrinks() -> None:
     """64 KiB are not told of. What another holds as well counts by half."""
-    session = Session("sid", "websocket", Timing(), 0.0, Wakes())
+    session = Session("sid", "websocket", Timing(), 0.0, Wakes(), None)
     session.block(0.0)
     elsewhere = []
 
@@ -329,7 +329,7 @@ def test_a_late_timer_does_not_put_the_end_off() -> None:
 def test_pings_keep_coming_where_the_timeout_is_longer_than_the_interval(delay: float) -> None:
     """A pong then makes the next ping due before this one's timeout; the queue must notice."""
     timing = Timing(ping_interval=0.05, ping_timeout=5.0)
-    session = Session("sid", "websocket", timing, 0.0, Wakes())
+    session = Session("sid", "websocket", timing, 0.0, Wakes(), None)
     queue = DeadlineQueue()
     queue.watch(session)
     pings = 0

@@ -61,7 +61,7 @@ class SessionMachine(RuleBasedStateMachine):
         # How many more steps nobody ends the session.
         self.peace = 0
         timing = Timing(max_buffered=2_000)
-        self.session = self.session_class("sid", "polling", timing, self.now, self.wake)
+        self.session = self.session_class("sid", "polling", timing, self.now, self.wake, self)
         # The driver's side: a parked GET, a candidate, a WebSocket that takes no more now.
         self.session.block(self.now)
         self.parked = False
@@ -75,7 +75,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.heard: list[str | bytes] = []
         self.pings = 0
 
-    def wake(self) -> None:
+    def wake(self, _machine: object) -> None:
         self.woken = True
 
     # the driver, as short as it can be
@@ -375,14 +375,14 @@ class DeliversTwiceAroundTheUpgrade(Session):
 
 class ForgetsToWakeAParkedPoll(Session):
     def send(self, packet: Packet) -> None:
-        wake, self._wake = self._wake, lambda: None
+        wake, self._wake = self._wake, lambda _: None
         super().send(packet)
         self._wake = wake
 
 
 class ForgetsToWakeForTheProbe(Session):
     def receive_probe(self, packet: Packet) -> str | None:
-        wake, self._wake = self._wake, lambda: None
+        wake, self._wake = self._wake, lambda _: None
         answer = super().receive_probe(packet)
         self._wake = wake
         return answer

@@ -31,7 +31,7 @@ class Complaints:
 
 def ended(reason: str, *, client: str = "192.0.2.7", behind: float | None = None) -> str:
     """Return the warning about a session that ended at 100 seconds; "" for none."""
-    session = Session("sid", "websocket", TIMING, 0.0, lambda: None)
+    session = Session("sid", "websocket", TIMING, 0.0, lambda _: None, None)
     if behind is not None:
         session.block(100.0 - behind)
         session.send("4waits")

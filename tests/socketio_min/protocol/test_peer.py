@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from socketio_min.errors import PacketError, ProtocolError
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT
-from socketio_min.protocol.peer import Peer
+from socketio_min.protocol.peer import Peer, PeerRules
 from tests.effort import EFFORT
 
 # Values in a packet for a namespace; of a CONNECT, twice as many.
@@ -28,7 +28,7 @@ HOLE = '{"_placeholder":true,"num":0}'
 def make_peer(
     *joined: str, attachment_bytes: int = 1_000, namespaces: int = 4, attachments: int = 3
 ) -> Peer[str]:
-    peer: Peer[str] = Peer(
+    rules: PeerRules[str] = PeerRules(
         JSON_PARSER,
         attachment_bytes,
         namespaces,
@@ -36,6 +36,7 @@ def make_peer(
         2 * MOST_VALUES,
         lambda _joined: MOST_VALUES,
     )
+    peer = Peer(rules)
     for name in joined:
         assert peer.receive(f"0{name},") == (CONNECT, name, None, None, 0)
         peer.join(name, f"socket in {name}")
@@ -50,7 +51,8 @@ def waits(peer: Peer[str]) -> bool:
 
 
 def test_a_message_has_the_size_that_is_read_in_one_piece() -> None:
-    peer: Peer[str] = Peer(JSON_PARSER, 1_000, 4, 3, 100, lambda _joined: 100, 10)
+    rules: PeerRules[str] = PeerRules(JSON_PARSER, 1_000, 4, 3, 100, lambda _joined: 100, 10)
+    peer = Peer(rules)
     assert peer.receive('0{"a":"b"}') is not None
     with pytest.raises(ProtocolError, match=r"of 11 bytes, expected at most 10 \(max_undivided\)"):
         peer.receive('0{"a":"bc"}')
@@ -291,9 +293,10 @@ class PeerAgainstModel(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.peer: Peer[str] = Peer(
+        rules: PeerRules[str] = PeerRules(
             JSON_PARSER, 1_000, self.LIMIT, 3, MOST_VALUES, lambda _joined: MOST_VALUES
         )
+        self.peer = Peer(rules)
         self.states: dict[str, str] = {}
         # The order in which namespaces were left: the oldest is forgotten first.
         self.left: list[str] = []

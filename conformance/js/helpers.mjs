@@ -1,19 +1,15 @@
 // What every test file uses: a server fixture in its own process, official clients that close with
 // their test, and waiting that ends with a message instead of hanging.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { after, before } from "node:test";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
+import { startProcess } from "./processes.mjs";
 
 export const FIXTURE = process.env.FIXTURE ?? "python";
 assert.ok(["node", "python"].includes(FIXTURE), `FIXTURE=${FIXTURE}: expected "node" or "python"`);
 
 // A limit for what happens at once; being slower or faster below it decides no test.
 const PATIENCE = 60_000;
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 // Signs of an error that the server neither expected nor handled.
 const ACCIDENT =
   /Traceback|never retrieved|was destroyed but it is pending|never awaited|Uncaught|at .*\.[cm]?js:\d/;
@@ -30,17 +26,6 @@ export function overEachTransport(test, name, body) {
   for (const [transport, options] of Object.entries(TRANSPORTS)) {
     test(`${name}, over ${transport}`, (t) => body(t, options, transport));
   }
-}
-
-function command() {
-  if (FIXTURE === "node") {
-    return [process.execPath, fileURLToPath(new URL("fixtures/node.mjs", import.meta.url))];
-  }
-  const python = process.env.PYTHON ?? "../../.venv/bin/python";
-  return [
-    python.includes("/") ? resolve(fileURLToPath(new URL(".", import.meta.url)), python) : python,
-    fileURLToPath(new URL("fixtures/python_server.py", import.meta.url)),
-  ];
 }
 
 /** Return the promise, with a limit; `expectation()` tells what was awaited when that is reached. */
@@ -63,7 +48,6 @@ export class Server {
   #options;
   #waiting = new Set();
   #commands = 0;
-  #exited = Promise.resolve();
 
   constructor(options = {}) {
     this.#options = options;
@@ -73,28 +57,20 @@ export class Server {
 
   /** Start the process; after a stop, on the same port again. */
   async start() {
-    const [program, script] = command();
-    const options = typeof this.#options === "function" ? this.#options() : this.#options;
-    const child = spawn(program, [script, JSON.stringify({ ...options, port: this.port ?? 0 })], {
-      cwd: ROOT,
-      env: { ...process.env, PYTHONPATH: ROOT },
+    const given = typeof this.#options === "function" ? this.#options() : this.#options;
+    const options = { ...given, port: this.port ?? 0 };
+    let isReady;
+    const ready = new Promise((done) => (isReady = done));
+    this.#process = await startProcess(FIXTURE, options, (line) => {
+      if (line.startsWith("ready ")) isReady(line.slice("ready ".length));
+      else if (line.startsWith("{")) this.#receive(JSON.parse(line));
+      else this.errors += `${line}\n`;
     });
-    this.#process = child;
-    child.stderr.setEncoding("utf8").on("data", (text) => (this.errors += text));
-    const ready = new Promise((done, failed) => {
-      child.once("error", (error) =>
-        failed(new Error(`cannot start ${program}: ${error.message}`)),
-      );
-      child.once("exit", (code) => {
-        failed(new Error(`${script} ended with code ${code} before it was ready\n${this.errors}`));
-      });
-      createInterface({ input: child.stdout }).on("line", (line) => {
-        if (line.startsWith("ready ")) done(line.slice("ready ".length));
-        else this.#receive(JSON.parse(line));
-      });
+    const failed = this.#process.ended.then((code) => {
+      throw new Error(`the server ended with code ${code} before it was ready\n${this.errors}`);
     });
-    this.#exited = new Promise((done) => child.once("exit", done));
-    this.url = await bounded(ready, () => `waiting for ${script}`);
+    failed.catch(() => {});
+    this.url = await bounded(Promise.race([ready, failed]), () => "waiting for the server");
     this.port = Number(new URL(this.url).port);
   }
 
@@ -103,16 +79,16 @@ export class Server {
    * accident.
    */
   async stop() {
-    this.#process?.stdin.end();
+    this.#process?.input.end();
     this.#process?.kill("SIGCONT");
-    await bounded(this.#exited, () => "waiting for the end of the server");
+    await bounded(Promise.resolve(this.#process?.ended), () => "waiting for the end of the server");
     assert.doesNotMatch(this.errors, ACCIDENT);
   }
 
   /** Kill the process. */
   async kill() {
     this.#process.kill("SIGKILL");
-    await this.#exited;
+    await this.#process.ended;
   }
 
   /** Let the whole server fall silent but keep its connections, as if the network were gone. */
@@ -149,7 +125,7 @@ export class Server {
   /** Let the server act. Return the result. */
   async command(what, fields = {}) {
     const number = ++this.#commands;
-    this.#process.stdin.write(`${JSON.stringify({ do: what, number, ...fields })}\n`);
+    this.#process.input.write(`${JSON.stringify({ do: what, number, ...fields })}\n`);
     return (await this.report({ reply: number })).value;
   }
 }

@@ -33,11 +33,12 @@ _SELECT: Final = (
 def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change:
     """Put a file that is there into the bin."""
     tree = trees.new(connection)
-    connection.execute(
-        f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? AND path = ?",
+    (size,) = connection.execute(
+        f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? AND path = ? "
+        "RETURNING size",
         (tree, trees.of_project(connection, project_id), new.path),
-    )
-    trees.finish_counted(connection, tree)
+    ).fetchone()
+    trees.finish_counted(connection, tree, 1, size)
     change = contents.delete(connection, project_id, new.path)
     _add(connection, project_id, new, tree)
     return change
@@ -61,8 +62,9 @@ def throw_folder(
         folders.inside(present, thrown, new.path, new.path),
     ]
     found = yield from folders.flow(connection, project_id, flows, None)
-    for made in (tree, thrown):
-        trees.finish_counted(connection, made)
+    count, size = folders.counted(found)
+    trees.finish_counted(connection, tree, -count, -size, present)
+    trees.finish_counted(connection, thrown, count, size)
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     _add(connection, project_id, new, thrown)
@@ -100,7 +102,8 @@ def restore(
     found = yield from folders.flow(connection, project_id, flows, path)
     # The deletion may have been taken out, or have made room for another one, meanwhile.
     deletion(connection, project_id, deletion_id)
-    contents.check_room(*trees.finish_counted(connection, tree))
+    counted = folders.counted(found)
+    contents.check_room(*trees.finish_counted(connection, tree, *counted, present))
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     _remove(connection, [deletion_id])

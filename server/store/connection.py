@@ -5,7 +5,7 @@ Statements are valid for both. Their placeholders are `?`, or `?1`, `?2` where o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Final, Protocol
 
 ALL: Final = 2**53
@@ -43,6 +43,11 @@ class Connection(Protocol):
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> object:
         """Carry out a statement with the values of each row."""
         ...
+
+
+def places(values: Sized) -> str:
+    """Return the placeholders of a list of values, for `IN (…)`."""
+    return ", ".join("?" * len(values))
 
 
 Check = Callable[[Connection], object]

@@ -6,15 +6,14 @@ How long contents are stored is told in `parts`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
 from server.store import parts, saves, trees
-from server.store.connection import Connection
-from server.store.leftovers import release
+from server.store.connection import Connection, places
 from server.store.parts import Kept, Stored
 
 MAX_FILES: Final = 10_000
@@ -27,6 +26,12 @@ MAX_FILE: Final = 5_000_000
 _MOST_LOOKED_UP: Final = 100
 """Paths that are looked up one by one. For more, all ten thousand rows are read, in 15 ms."""
 _COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by, media_type"
+_PUT: Final = (
+    "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
+    "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
+    "updated_at = excluded.updated_at, updated_by = excluded.updated_by, "
+    "media_type = excluded.media_type"
+)
 
 
 class Change(NamedTuple):
@@ -81,6 +86,18 @@ def file(connection: Connection, project_id: str, path: str) -> File | None:
         (project_id, path),
     ).fetchone()
     return None if row is None else from_row(row)
+
+
+def files_at(connection: Connection, project_id: str, among: Collection[str]) -> dict[str, File]:
+    """Return the files at these paths, by path."""
+    if not among:
+        return {}
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM tree_files WHERE tree = (SELECT tree FROM projects WHERE id = ?) "
+        f"AND path IN ({places(among)})",
+        (project_id, *among),
+    )
+    return {row[0]: from_row(row) for row in rows}
 
 
 def is_folder(connection: Connection, project_id: str, path: str) -> bool:
@@ -140,23 +157,15 @@ def put(
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
     before = file(connection, project_id, path)
-    tree, number = _next_revision(connection, project_id)
+    tree, number = count_changes(connection, project_id)
     content_hash, size, media_type = content
-    grown_by = size - (0 if before is None else before.size)
-    _grow(connection, tree, before is None, grown_by)
-    connection.execute(
-        "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
-        "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
-        "updated_at = excluded.updated_at, updated_by = excluded.updated_by, "
-        "media_type = excluded.media_type",
-        (tree, path, content_hash, size, number, now, user_id, media_type),
-    )
-    trees.touch(connection, project_id, path)
+    grow(connection, tree, int(before is None), size - (0 if before is None else before.size))
     file_now = from_row((path, size, content_hash, number, now, user_id, media_type))
+    connection.execute(_PUT, _row(tree, file_now))
+    trees.touch(connection, project_id, path)
     if before is None or before.hash != content_hash:
+        # The content of before stays in the history, or is released by it.
         saves.keep(connection, project_id, before, file_now, edited=edited)
-    if before is not None and before.hash != content_hash:
-        release(connection, before.hash)
     return Change(path, file_now, created=before is None)
 
 
@@ -176,7 +185,7 @@ def check_place(connection: Connection, project_id: str, path: str) -> None:
 
 def move(connection: Connection, project_id: str, path: str, target: str) -> File:
     """Give a file that is there another path, at which there is none; return it."""
-    tree, _ = _next_revision(connection, project_id)
+    tree, _ = count_changes(connection, project_id)
     row = connection.execute(
         f"UPDATE tree_files SET path = ? WHERE tree = ? AND path = ? RETURNING {_COLUMNS}",
         (target, tree, path),
@@ -189,18 +198,15 @@ def move(connection: Connection, project_id: str, path: str, target: str) -> Fil
 
 def delete(connection: Connection, project_id: str, path: str) -> Change:
     """Delete a file that is there."""
-    tree, _ = _next_revision(connection, project_id)
+    tree, _ = count_changes(connection, project_id)
     row = connection.execute(
         f"DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING {_COLUMNS}", (tree, path)
     ).fetchone()
     gone = from_row(row)
-    connection.execute(
-        "UPDATE trees SET file_count = file_count - 1, size = size - ? WHERE id = ?",
-        (gone.size, tree),
-    )
+    grow(connection, tree, -1, -gone.size)
     trees.touch(connection, project_id, path)
+    # Its content stays in the history.
     saves.remember(connection, project_id, gone)
-    release(connection, gone.hash)
     return Change(path, None, created=False)
 
 
@@ -210,27 +216,46 @@ def revision(connection: Connection, project_id: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _next_revision(connection: Connection, project_id: str) -> tuple[int, int]:
-    """Return the tree of the project's files, and the revision of its next change."""
+def count_changes(connection: Connection, project_id: str, by: int = 1) -> tuple[int, int]:
+    """Count the next changes of a project's files. Return their tree, and the revision of the last
+    of these changes.
+
+    Raises:
+        EventError: there is no such project (`NOT_FOUND`).
+    """
     row: tuple[int, int] | None = connection.execute(
-        "UPDATE projects SET revision = revision + 1 WHERE id = ? RETURNING tree, revision",
-        (project_id,),
+        "UPDATE projects SET revision = revision + ? WHERE id = ? RETURNING tree, revision",
+        (by, project_id),
     ).fetchone()
     if row is None:
         raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
     return row
 
 
-def _grow(connection: Connection, tree: int, new: bool, grown_by: int) -> None:
-    """Count the bytes that a file grows by, and the file if it is new. Refuse more than there may
-    be.
+def grow(connection: Connection, tree: int, count: int, size: int) -> None:
+    """Count the files, and the bytes, that a tree has more than before.
+
+    Raises:
+        EventError: it has more than there may be by that (`RATE_LIMIT_EXCEEDED`).
     """
-    count, total = connection.execute(
+    files, total = connection.execute(
         "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "
         "RETURNING file_count, size",
-        (int(new), grown_by, tree),
+        (count, size, tree),
     ).fetchone()
-    check_room(count if new else 0, total if grown_by > 0 else 0)
+    check_room(files if count > 0 else 0, total if size > 0 else 0)
+
+
+def put_rows(connection: Connection, tree: int, files: Sequence[File]) -> None:
+    """Make files of a tree these ones. Nothing else is counted or kept."""
+    connection.executemany(_PUT, [_row(tree, file) for file in files])
+
+
+def delete_rows(connection: Connection, tree: int, paths: Sequence[str]) -> None:
+    """Take files out of a tree. Nothing else is counted or kept."""
+    connection.executemany(
+        "DELETE FROM tree_files WHERE tree = ? AND path = ?", [(tree, path) for path in paths]
+    )
 
 
 def check_room(count: int, total: int) -> None:
@@ -254,6 +279,13 @@ def check_room(count: int, total: int) -> None:
 def stored(file: File) -> Stored:
     """Return where a file's content is."""
     return Stored(file.hash, file.size, file.media_type)
+
+
+def _row(tree: int, file: File) -> tuple[int, str, str, int, int, str, str, str | None]:
+    return (
+        *(tree, file.path, file.hash, file.size, file.revision),
+        *(file.updated_at, file.updated_by, file.media_type),
+    )
 
 
 def from_row(row: tuple[str, int, str, int, str, str, str | None]) -> File:

@@ -16,18 +16,17 @@ saved. Any other change of the file is merged as soon as the document is used.
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
-from server.documents.utf16 import has_halves, plain
+from server.documents.utf16 import plain, without_halves
 from server.store import contents, document_moves, files, journals, parts
-from server.store.connection import Connection
+from server.store.connection import Connection, places
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
 from server.store.missing_files import missing
@@ -35,7 +34,6 @@ from server.store.missing_files import missing
 MOST_UNSAVED: Final = 4.0
 """How much may be unsaved, as multiples of what makes a save overdue; see `Authority.unsaved`."""
 _MAX_BYTES: Final = 4 * MAX_TEXT
-_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Documents:
@@ -201,6 +199,16 @@ class Documents:
         )
         return [(project_id, path) for project_id, path in rows]
 
+    def among(self, connection: Connection, project_id: str, paths: Collection[str]) -> set[str]:
+        """Return those of these paths that have a document, be it one of a former file."""
+        document_moves.ready(connection, project_id)
+        rows = connection.execute(
+            "SELECT d.path FROM projects p JOIN documents d ON d.space = p.documents "
+            f"WHERE p.id = ? AND d.path IN ({places(paths)})",
+            (project_id, *paths),
+        )
+        return {path for (path,) in rows}
+
     def delete(self, connection: Connection, key: Key) -> None:
         """Forget a document, whose file is gone."""
         document_moves.ready(connection, key[0])
@@ -343,7 +351,7 @@ class Documents:
         authority = document.authority
         exact = plain(authority.text)
         # If the file cannot have the text as it is, the journal still begins with the text.
-        text = _HALVES.sub("\ufffd", exact) if has_halves(exact) else exact
+        text = without_halves(exact)
         content = text.replace("\n", document.line_end)
         change = contents.write(
             connection,

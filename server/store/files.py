@@ -296,20 +296,6 @@ def differs(connection: Connection, project_id: str, path: str, content_hash: st
     return content_hash != (None if before is None else before.hash)
 
 
-def take_over(
-    connection: Connection,
-    project_id: str,
-    path: str,
-    content: str | bytes | Kept | None,
-    user_id: str,
-    now: str,
-) -> Change:
-    """Give a file this content, or without one delete it if it is there."""
-    if content is None:
-        return contents.delete(connection, project_id, path)
-    return contents.write(connection, project_id, path, content, user_id=user_id, now=now)
-
-
 def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:
     """Return the whole characters at the beginning of a part, and how many bytes they take."""
     try:

@@ -7,13 +7,13 @@ half of it, and other work has its turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, folders
 from server.store import contents, leftovers, saves, trees
-from server.store.connection import Connection
+from server.store.connection import Connection, places
 from server.store.contents import Change
 from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, STEP, Steps
@@ -94,7 +94,7 @@ def copy(
     author = (contents.revision(connection, project_id) + 1, now, user_id)
     flows = [Flow(present, tree), inside(present, tree, source, target, author)]
     copied = yield from flow(connection, project_id, flows, target)
-    contents.check_room(*trees.finish_counted(connection, tree))
+    contents.check_room(*trees.finish_counted(connection, tree, *counted(copied), present))
     trees.forget_touched(connection, project_id)
     put_in_place(connection, project_id, tree, present)
     done()
@@ -167,29 +167,40 @@ def flow(
             if target is not None:
                 # Counted before, or files that come there would be copied with the rest.
                 check_free(connection, project_id, target)
-            arrived = _step(connection, left, last)
+            arrived = _arrived(connection, left, "path >= ? AND path <= ?", (left.first, last))
             if one is flows[-1]:
                 found.update(arrived)
             left = left._replace(first=f"{last}\x01")
             yield
 
-    def again(path: str) -> None:
-        if target is not None and (
-            path == target or path.startswith(f"{target}/") or path in folders(target)
-        ):
-            # Nothing was there at the beginning.
-            raise taken(path)
+    in_the_way = set() if target is None else {target, *folders(target)}
+
+    def again(paths: list[str]) -> None:
+        for path in paths:
+            if path in in_the_way or (target is not None and path.startswith(f"{target}/")):
+                # Nothing was there at the beginning.
+                raise taken(path)
         present = trees.of_project(connection, project_id)
         for one in flows:
-            if one.has(present, path):
-                found.pop(one.renamed(path), None)
-                _remove(connection, one.target, one.renamed(path))
-                arrived = _step(connection, one._replace(first=path), path)
-                if one is flows[-1]:
-                    found.update(arrived)
+            those = [path for path in paths if one.has(present, path)]
+            if not those:
+                continue
+            renamed = [one.renamed(path) for path in those]
+            for path in renamed:
+                found.pop(path, None)
+            gone = trees.take_out(connection, one.target, renamed)
+            arrived = _arrived(connection, one, f"path IN ({places(those)})", those)
+            leftovers.release_all(connection, gone)
+            if one is flows[-1]:
+                found.update(arrived)
 
     yield from trees.catch_up(connection, project_id, again)
     return found
+
+
+def counted(changes: Mapping[str, Change]) -> tuple[int, int]:
+    """Return how many files there are, and how many bytes they have."""
+    return len(changes), sum(one.file.size for one in changes.values() if one.file is not None)
 
 
 def _end_of_step(connection: Connection, flow: Flow) -> str | None:
@@ -203,13 +214,17 @@ def _end_of_step(connection: Connection, flow: Flow) -> str | None:
     return last
 
 
-def _step(connection: Connection, flow: Flow, last: str) -> dict[str, Change]:
-    """Let the files from the first to the path `last` flow. Return them as they are then."""
+def _arrived(
+    connection: Connection, flow: Flow, among: str, paths: Sequence[str]
+) -> dict[str, Change]:
+    """Let the files flow for whose `paths` the condition `among` holds. Return them as they are
+    then.
+    """
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND path >= ? AND path <= ?",
-        (flow.source, flow.first, last),
+        f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND {among}", (flow.source, *paths)
     ).fetchall()
     arrived = {}
+    files = []
     for path, content_hash, size, revision, changed_at, changed_by, media_type in rows:
         renamed = flow.renamed(path)
         if len(renamed.encode()) > MAX_BYTES:
@@ -218,18 +233,8 @@ def _step(connection: Connection, flow: Flow, last: str) -> dict[str, Change]:
                 f"path {path!r} would be longer than {MAX_BYTES} bytes: choose a shorter name",
             )
         touched = flow.author or (revision, changed_at, changed_by)
-        connection.execute(
-            "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (flow.target, renamed, content_hash, size, *touched, media_type),
-        )
         file = contents.from_row((renamed, size, content_hash, *touched, media_type))
         arrived[renamed] = Change(renamed, file, created=True)
+        files.append(file)
+    contents.put_rows(connection, flow.target, files)
     return arrived
-
-
-def _remove(connection: Connection, tree: int, path: str) -> None:
-    gone = connection.execute(
-        "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (tree, path)
-    ).fetchone()
-    if gone is not None:
-        leftovers.release(connection, gone[0])

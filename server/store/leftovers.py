@@ -8,10 +8,11 @@ work.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from server.store import document_moves
-from server.store.connection import Connection
+from server.store.connection import Connection, places
 
 STEP: Final = 100
 """Files or messages that one step deletes."""
@@ -72,6 +73,21 @@ def release(connection: Connection, content_hash: str) -> None:
         connection.execute("INSERT INTO leftovers (parts) VALUES (?)", deleted)
 
 
+def release_all(connection: Connection, hashes: Collection[str]) -> None:
+    """Forget those of these contents that no file has, nor has had; see `release`."""
+    if not hashes:
+        return
+    deleted = connection.execute(
+        f"DELETE FROM contents WHERE hash IN ({places(hashes)}) "
+        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE tree_files.hash = contents.hash) "
+        "AND NOT EXISTS (SELECT 1 FROM saves WHERE saves.hash = contents.hash) RETURNING parts",
+        tuple(hashes),
+    ).fetchall()
+    connection.executemany(
+        "INSERT INTO leftovers (parts) VALUES (?)", [one for one in deleted if one[0] is not None]
+    )
+
+
 _Leftover = tuple[int, int | None, int | None, int | None, str | None, str]
 
 
@@ -100,13 +116,17 @@ def _delete_files(connection: Connection, tree: int) -> bool:
         "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path LIMIT ?", (tree, STEP)
     ).fetchall()
     left = STEP_BYTES
+    gone: list[tuple[int, str]] = []
+    hashes: list[str] = []
     for path, content_hash, size in rows:
         if left < 0:
-            return False
+            break
         left -= size
-        connection.execute("DELETE FROM tree_files WHERE tree = ? AND path = ?", (tree, path))
-        release(connection, content_hash)
-    if len(rows) == STEP:
+        gone.append((tree, path))
+        hashes.append(content_hash)
+    connection.executemany("DELETE FROM tree_files WHERE tree = ? AND path = ?", gone)
+    release_all(connection, hashes)
+    if len(gone) < len(rows) or len(rows) == STEP:
         return False
     connection.execute("DELETE FROM trees WHERE id = ?", (tree,))
     return True
@@ -118,13 +138,17 @@ def _delete_history(connection: Connection, project_id: str) -> bool:
         (project_id, STEP),
     ).fetchall()
     left = STEP_BYTES
+    gone: list[tuple[int]] = []
+    hashes: list[str] = []
     for sequence, content_hash, size in rows:
         if left < 0:
-            return False
+            break
         left -= size
-        connection.execute("DELETE FROM saves WHERE sequence = ?", (sequence,))
-        release(connection, content_hash)
-    if len(rows) == STEP:
+        gone.append((sequence,))
+        hashes.append(content_hash)
+    connection.executemany("DELETE FROM saves WHERE sequence = ?", gone)
+    release_all(connection, hashes)
+    if len(gone) < len(rows) or len(rows) == STEP:
         return False
     connection.execute("DELETE FROM moves WHERE project_id = ?", (project_id,))
     connection.execute("DELETE FROM histories WHERE project_id = ?", (project_id,))

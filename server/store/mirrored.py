@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from server.store import contents
-from server.store.connection import Connection
+from server.store.connection import Connection, places
 
 
 class OtherMirror(Exception):
@@ -89,31 +89,40 @@ def compare(
         OtherMirror: another server mirrors by now.
     """
     check(connection, project_id, node)
+    rows = connection.execute(
+        f"SELECT path, hash, writing FROM mirrored WHERE path IN ({places(found)})", tuple(found)
+    )
+    known = {path: (content_hash, writing) for path, content_hash, writing in rows}
+    files = contents.files_at(connection, project_id, found)
     outside: list[str] = []
     inside: dict[str, str] = {}
+    alike: dict[str, str] = {}
     for path, here in found.items():
-        known = connection.execute("SELECT hash, writing FROM mirrored WHERE path = ?", (path,))
-        before = known.fetchone() or ("", None)
-        file = contents.file(connection, project_id, path)
-        wanted = "" if file is None else file.hash
+        before = known.get(path, ("", None))
+        wanted = files[path].hash if path in files else ""
         if here == wanted:
             if before != (here, None):
-                note(connection, path, here)
+                alike[path] = here
         elif path in given_up or here not in before:
             outside.append(path)
         else:
-            note(connection, path, here, wanted)
             inside[path] = wanted
+    note(connection, alike)
+    note(connection, {path: found[path] for path in inside}, inside)
     return Compared(outside, inside)
 
 
-def note(connection: Connection, path: str, content_hash: str, writing: str | None = None) -> None:
-    """Note what the directory has of a file, and what is going to be written there, if any is."""
-    if not content_hash and writing is None:
-        connection.execute("DELETE FROM mirrored WHERE path = ?", (path,))
-        return
-    connection.execute(
+def note(
+    connection: Connection, hashes: Mapping[str, str], writing: Mapping[str, str] | None = None
+) -> None:
+    """Note what the directory has of files, and what is going to be written to some of them."""
+    coming = writing or {}
+    connection.executemany(
+        "DELETE FROM mirrored WHERE path = ?",
+        [(path,) for path, here in hashes.items() if not here and path not in coming],
+    )
+    connection.executemany(
         "INSERT INTO mirrored VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE "
         "SET hash = excluded.hash, writing = excluded.writing",
-        (path, content_hash, writing),
+        [(path, here, coming.get(path)) for path, here in hashes.items() if here or path in coming],
     )

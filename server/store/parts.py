@@ -35,6 +35,7 @@ READ_AT_ONCE: Final = 1_048_576
 _AT_ONCE: Final = PART // 4
 """Characters that one part holds: none has more than four bytes."""
 _CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
+_ADD: Final = "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
 _FOLLOWING: Final = (
     "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
@@ -50,6 +51,13 @@ class Stored(NamedTuple):
     hash: str
     size: int
     media_type: str | None = None
+
+
+class Prepared(NamedTuple):
+    """A content that is going to be stored, as what, and in which parts: at least one."""
+
+    stored: Stored
+    parts: list[bytes]
 
 
 class Kept(NamedTuple):
@@ -211,15 +219,37 @@ def cut(content: str | bytes) -> Iterator[bytes]:
 
 def add(connection: Connection, content: str | bytes) -> Stored:
     """Add a content, which a file is going to have."""
+    prepared = prepare(content)
+    _add(connection, prepared)
+    return prepared.stored
+
+
+def prepare(content: str | bytes) -> Prepared:
+    """Return how a content is stored, without storing it."""
     found = list(cut(content)) or [b""]
     # The hash is of the bytes, which are encoded already.
     content_hash = hashlib.sha256(b"".join(found)).hexdigest()
-    number = counters.increment(connection, "parts") if len(found) > 1 else None
-    if _is_new(connection, content_hash, found[0], number) and number is not None:
-        for index, part in enumerate(found[1:], start=1):
-            _add_part(connection, number, index, part)
     media_type = recognise(content) if isinstance(content, bytes) else None
-    return Stored(content_hash, sum(map(len, found)), media_type)
+    return Prepared(Stored(content_hash, sum(map(len, found)), media_type), found)
+
+
+def add_all(connection: Connection, contents: Iterable[Prepared]) -> None:
+    """Add contents, which files are going to have."""
+    undivided = []
+    for one in contents:
+        if len(one.parts) > 1:
+            _add(connection, one)
+        else:
+            undivided.append((one.stored.hash, one.parts[0], None))
+    connection.executemany(_ADD, undivided)
+
+
+def _add(connection: Connection, content: Prepared) -> None:
+    first, *following = content.parts
+    number = counters.increment(connection, "parts") if following else None
+    if _is_new(connection, content.stored.hash, first, number) and number is not None:
+        for index, part in enumerate(following, start=1):
+            _add_part(connection, number, index, part)
 
 
 def take(connection: Connection, kept: Kept) -> Stored:
@@ -289,10 +319,7 @@ def whole(connection: Connection, content_hash: str) -> str:
 
 def _is_new(connection: Connection, content_hash: str, first: bytes, number: int | None) -> bool:
     """Add a content with its first part. Return whether it was not there before."""
-    added = connection.execute(
-        "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (content_hash, first, number),
-    )
+    added = connection.execute(_ADD, (content_hash, first, number))
     return added.rowcount > 0
 
 

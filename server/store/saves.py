@@ -24,8 +24,8 @@ from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
 from server.api.records import File, Save
 from server.store import counters
-from server.store.connection import Connection
-from server.store.leftovers import release
+from server.store.connection import Connection, places
+from server.store.leftovers import release, release_all
 from server.store.parts import Stored
 
 MOST: Final = 50_000
@@ -44,7 +44,7 @@ KEPT_AT_ONCE: Final = 50
 _THINNED_AT_ONCE: Final = 100
 _DROPPED_AT_ONCE: Final = 4
 """Rows that are dropped for each new row, where there are too many."""
-_DROPPED_AFTER_MANY: Final = 16
+_DROPPED_AFTER_MANY: Final = 50
 """Rows that one piece of work drops, where there are too many after many new ones."""
 FUTURE: Final = 2**53
 
@@ -79,9 +79,7 @@ class _Last(NamedTuple):
 def keep(
     connection: Connection, project_id: str, before: File | None, file: File, *, edited: bool
 ) -> None:
-    """Add what a file has become to its history. `edited`: by people who type together. The caller
-    releases the content of before.
-    """
+    """Add what a file has become to its history. `edited`: by people who type together."""
     last = _last(connection, project_id, file.path)
     goes_on = last is not None and before is not None and last.hash == before.hash
     if before is not None and not goes_on:
@@ -98,9 +96,10 @@ def keep(
                 last.sequence,
             ),
         )
+        release(connection, last.hash)
         kept = _count(connection, project_id, 0, file.size - last.size)
     else:
-        kept = _insert(connection, project_id, file, is_edited=edited)
+        kept = _insert(connection, project_id, [file], is_edited=edited)
     _drop_oldest(connection, project_id, kept)
 
 
@@ -108,25 +107,36 @@ def keep_many(connection: Connection, project_id: str, paths: Sequence[str]) -> 
     """Add what files have become, at most `KEPT_AT_ONCE`, to their histories. Files that are gone,
     and files that have their row already, are left out.
     """
-    places = ", ".join("?" * len(paths))
     rows = connection.execute(
-        "SELECT path, hash, size, media_type, updated_at, updated_by FROM tree_files "
-        f"WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path IN ({places}) "
+        "SELECT path, size, hash, revision, updated_at, updated_by, media_type, "
+        f"{last_of('hash')}, {last_of('saved_at')} FROM tree_files "
+        f"WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path IN ({places(paths)}) "
         "ORDER BY path",
-        (project_id, *paths),
-    ).fetchall()
-    new = [row for row in rows if not _has_row(connection, project_id, row)]
-    if not new:
-        return
-    first = counters.increment(connection, "saves", len(new)) - len(new) + 1
-    connection.executemany(
-        _INSERT,
-        (
-            (first + number, project_id, *row[:4], row[4], row[4], row[5], json.dumps([row[5]]), 0)
-            for number, row in enumerate(new)
-        ),
+        (project_id, project_id, project_id, *paths),
     )
-    _count(connection, project_id, len(new), sum(size for _, _, size, *_ in new))
+    # The last row of a file is the one for what it has become, if it has its content and time.
+    new = [File(row[0], "", *row[1:7]) for row in rows if (row[2], row[4]) != row[7:]]
+    if new:
+        _insert(connection, project_id, new)
+
+
+def add(connection: Connection, project_id: str, files: Sequence[File]) -> None:
+    """Add a row for each of these files, as they are or were. The last rows of the files are other
+    ones.
+    """
+    if files:
+        kept = _insert(connection, project_id, files)
+        _drop_oldest(connection, project_id, kept, _DROPPED_AT_ONCE * len(files))
+
+
+def last_of(column: str) -> str:
+    """Return the expression for a column of the last row of each file of `tree_files`, NULL if
+    there is none. It has a place for the project's id.
+    """
+    return (
+        f"(SELECT s.{column} FROM saves s WHERE s.project_id = ? AND s.path = tree_files.path "
+        "ORDER BY s.sequence DESC LIMIT 1)"
+    )
 
 
 def drop_some(connection: Connection, project_id: str) -> bool:
@@ -275,7 +285,7 @@ def _thin(connection: Connection, level: int, end: str, length: int) -> bool:
 
 
 def _remember(connection: Connection, project_id: str, file: File) -> None:
-    kept = _insert(connection, project_id, file, is_edited=False)
+    kept = _insert(connection, project_id, [file])
     _drop_oldest(connection, project_id, kept)
 
 
@@ -288,15 +298,6 @@ def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
     return None if row is None else _Last(*row)
 
 
-def _has_row(
-    connection: Connection, project_id: str, file: tuple[str, str, int, str | None, str, str]
-) -> bool:
-    """Return whether the last row of a file is the one for what it has become."""
-    path, content_hash, _, _, updated_at, _ = file
-    last = _last(connection, project_id, path)
-    return last is not None and (last.hash, last.saved_at) == (content_hash, updated_at)
-
-
 def _is_in_group(last: _Last, now: str) -> bool:
     if not last.is_edited:
         return False
@@ -306,17 +307,22 @@ def _is_in_group(last: _Last, now: str) -> bool:
         return False
 
 
-def _insert(connection: Connection, project_id: str, file: File, *, is_edited: bool) -> _Kept:
-    connection.execute(
+def _insert(
+    connection: Connection, project_id: str, files: Sequence[File], *, is_edited: bool = False
+) -> _Kept:
+    first = counters.increment(connection, "saves", len(files)) - len(files) + 1
+    connection.executemany(
         _INSERT,
-        (
-            counters.increment(connection, "saves"),
-            *(project_id, file.path, file.hash, file.size, file.media_type),
-            *(file.updated_at, file.updated_at, file.updated_by, json.dumps([file.updated_by])),
-            int(is_edited),
-        ),
+        [
+            (
+                *(number, project_id, file.path, file.hash, file.size, file.media_type),
+                *(file.updated_at, file.updated_at, file.updated_by),
+                *(json.dumps([file.updated_by]), int(is_edited)),
+            )
+            for number, file in enumerate(files, start=first)
+        ],
     )
-    return _count(connection, project_id, 1, file.size)
+    return _count(connection, project_id, len(files), sum(file.size for file in files))
 
 
 def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Kept:
@@ -336,13 +342,23 @@ def _drop_oldest(
     """Drop the oldest rows of a project that has `kept`, at most `most` of them, until it has not
     too many. Return whether it still has.
     """
-    for _ in range(most):
-        if not _are_too_many(kept):
-            return False
-        (oldest,) = connection.execute(
-            "SELECT min(sequence) FROM saves WHERE project_id = ?", (project_id,)
-        ).fetchone()
-        kept = _drop(connection, project_id, oldest)
+    if not _are_too_many(kept):
+        return False
+    count, size = kept
+    dropped: list[tuple[int]] = []
+    hashes: list[str] = []
+    for sequence, content_hash, its_size in connection.execute(
+        "SELECT sequence, hash, size FROM saves WHERE project_id = ? ORDER BY sequence LIMIT ?",
+        (project_id, most),
+    ).fetchall():
+        if not _are_too_many((count, size)):
+            break
+        count, size = count - 1, size - its_size
+        dropped.append((sequence,))
+        hashes.append(content_hash)
+    connection.executemany("DELETE FROM saves WHERE sequence = ?", dropped)
+    kept = _count(connection, project_id, count - kept[0], size - kept[1])
+    release_all(connection, hashes)
     return _are_too_many(kept)
 
 
@@ -351,13 +367,12 @@ def _are_too_many(kept: _Kept) -> bool:
     return count > MOST or size > MAX_SIZE
 
 
-def _drop(connection: Connection, project_id: str, sequence: int) -> _Kept:
+def _drop(connection: Connection, project_id: str, sequence: int) -> None:
     content_hash, size = connection.execute(
         "DELETE FROM saves WHERE sequence = ? RETURNING hash, size", (sequence,)
     ).fetchone()
-    kept = _count(connection, project_id, -1, -size)
+    _count(connection, project_id, -1, -size)
     release(connection, content_hash)
-    return kept
 
 
 def _from_row(row: tuple[int, str, str, int, str | None, str, str, str, int]) -> Save:

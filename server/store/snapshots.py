@@ -5,13 +5,13 @@ What goes through all files is done in steps, and takes effect with the last ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Version
 from server.store import contents, leftovers, trees
-from server.store.connection import Connection
+from server.store.connection import Connection, places
 from server.store.contents import Change
 from server.store.parts import Stored
 from server.store.trees import Steps
@@ -19,8 +19,6 @@ from server.store.trees import Steps
 MAX_VERSIONS: Final = 1_000
 """Versions of one project."""
 
-_Range = tuple[str, str]
-"""The path before the first one, and the last one; or twice the path, if it is only one."""
 _Author = tuple[int, str, str]
 """The revision, the time, and the user of a change."""
 
@@ -29,6 +27,17 @@ _SELECT: Final = (
     "v.automatic "
     "FROM versions v JOIN trees t ON t.id = v.tree "
 )
+
+
+class _Among(NamedTuple):
+    """The paths that a statement is about, as its condition and the values for that."""
+
+    condition: str
+    values: Sequence[str]
+
+    def of(self, table: str) -> str:
+        """Return the condition for the paths of a table."""
+        return self.condition.format(f"{table}.path")
 
 
 class Differing(NamedTuple):
@@ -163,12 +172,12 @@ def restore(
     changes: dict[str, Change] = {}
     after = ""
     while (last := trees.end_of_step(connection, present, after)) is not None:
-        changes.update(_deleted(connection, present, source, (after, last)))
+        changes.update(_deleted(connection, present, source, _between(after, last)))
         after = last
         yield
     after = ""
     while (last := trees.end_of_step(connection, source, after)) is not None:
-        changes.update(_differing(connection, source, present, (after, last), author))
+        changes.update(_differing(connection, source, present, _between(after, last), author))
         after = last
         yield
     if not changes and not trees.is_touched(connection, project_id):
@@ -176,17 +185,20 @@ def restore(
         return Restored(wanted, None, [])
     after = ""
     while (last := trees.end_of_step(connection, source, after)) is not None:
-        _merge(connection, source, present, tree, (after, last), author)
+        _merge(connection, source, present, tree, _between(after, last), author)
         after = last
         yield
 
-    def again(path: str) -> None:
+    def again(paths: list[str]) -> None:
         later = (contents.revision(connection, project_id) + 1, now, user_id)
-        changes.pop(path, None)
-        connection.execute("DELETE FROM tree_files WHERE tree = ? AND path = ?", (tree, path))
-        _merge(connection, source, present, tree, (path, path), later)
-        changes.update(_deleted(connection, present, source, (path, path)))
-        changes.update(_differing(connection, source, present, (path, path), later))
+        among = _Among(f"{{}} IN ({places(paths)})", paths)
+        for path in paths:
+            changes.pop(path, None)
+        # Their contents are the version's.
+        trees.take_out(connection, tree, paths)
+        _merge(connection, source, present, tree, among, later)
+        changes.update(_deleted(connection, present, source, among))
+        changes.update(_differing(connection, source, present, among, later))
 
     # A file that was changed meanwhile was changed before this: the change is in the backup, and
     # the file is looked at again.
@@ -206,30 +218,30 @@ def delete(connection: Connection, version_id: str) -> None:
 
 
 def _deleted(
-    connection: Connection, present: int, wanted: int, paths: _Range
+    connection: Connection, present: int, wanted: int, among: _Among
 ) -> Iterator[tuple[str, Change]]:
     """Return the paths of a tree that another one does not have."""
     rows = connection.execute(
-        f"SELECT p.path FROM tree_files p WHERE p.tree = ? AND {_within('p', paths)} "
+        f"SELECT p.path FROM tree_files p WHERE p.tree = ? AND {among.of('p')} "
         "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
         "ORDER BY p.path",
-        (present, *paths, wanted),
+        (present, *among.values, wanted),
     )
     for (path,) in rows:
         yield path, Change(path, None, created=False)
 
 
 def _differing(
-    connection: Connection, wanted: int, present: int, paths: _Range, author: _Author
+    connection: Connection, wanted: int, present: int, among: _Among, author: _Author
 ) -> Iterator[tuple[str, Change]]:
     """Return the files of a tree that another one does not have, or has with another content."""
     revision, now, user_id = author
     rows = connection.execute(
         "SELECT w.path, w.size, w.hash, w.media_type, p.hash IS NULL FROM tree_files w "
         "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
-        f"WHERE w.tree = ? AND {_within('w', paths)} "
+        f"WHERE w.tree = ? AND {among.of('w')} "
         "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
-        (present, wanted, *paths),
+        (present, wanted, *among.values),
     )
     for path, size, content_hash, media_type, is_new in rows:
         file = contents.from_row((path, size, content_hash, revision, now, user_id, media_type))
@@ -241,7 +253,7 @@ def _merge(
     wanted: int,
     present: int,
     target: int,
-    paths: _Range,
+    among: _Among,
     author: _Author,
 ) -> None:
     """Copy files of a tree. A file that is the same at present keeps its revision, time and user;
@@ -251,15 +263,14 @@ def _merge(
         "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
         "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?), w.media_type FROM tree_files w "
         "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
-        f"WHERE w.tree = ? AND {_within('w', paths)}",
-        (target, *author, present, wanted, *paths),
+        f"WHERE w.tree = ? AND {among.of('w')}",
+        (target, *author, present, wanted, *among.values),
     )
 
 
-def _within(table: str, paths: _Range) -> str:
-    """Return the condition for a range of paths: one path, or those after the first to the last."""
-    first = ">=" if paths[0] == paths[1] else ">"
-    return f"{table}.path {first} ? AND {table}.path <= ?"
+def _between(after: str, last: str) -> _Among:
+    """Return the paths after one path up to another one."""
+    return _Among("{0} > ? AND {0} <= ?", (after, last))
 
 
 def _check_room(connection: Connection, project_id: str) -> None:

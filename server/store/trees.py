@@ -4,18 +4,18 @@ The present files of a project are a tree, and so are those of a version. To mak
 go back to one, a tree is copied, 100 files a step, and other work has its turns in between. Then
 one change makes it the tree of the project or the version. Until then a tree is a leftover: if the
 server is killed, the next start deletes it, and nobody has seen anything of it. The paths of files
-that are changed meanwhile are kept (`touched`), and these files are looked at again, 100 a step as
-well.
+that are changed meanwhile are kept (`touched`), and these files are looked at again, in each step
+more than others change from one step to the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
-from server.store.connection import ALL, Connection
-from server.store.leftovers import release
+from server.store.connection import Connection, places
+from server.store.leftovers import release_all
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -25,10 +25,12 @@ COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by, media_type
 
 STEP: Final = 100
 """Files that one step copies or compares."""
-MOST_CATCHING_UP: Final = 100
-"""Steps that look at files that were changed meanwhile. If there are still some, the last step
-looks at all of them.
+STEP_AGAIN: Final = 150
+"""Files that were changed meanwhile, and that one step looks at again. From one step to the next
+clients change about 130 at most.
 """
+MOST_CATCHING_UP: Final = 1_000
+"""Steps that look at such files. If there are still as many then, the work is refused."""
 
 
 def of_project(connection: Connection, project_id: str) -> int:
@@ -78,16 +80,19 @@ def finish(connection: Connection, project_id: str, tree: int, like: int) -> Non
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def finish_counted(connection: Connection, tree: int) -> tuple[int, int]:
-    """Let a tree be no leftover any more. Return how many files it has, and how many bytes they
-    have.
+def finish_counted(
+    connection: Connection, tree: int, count: int, size: int, beside: int | None = None
+) -> tuple[int, int]:
+    """Let a tree be no leftover any more, which has so many files and bytes, besides those of
+    another tree. Return how many it has.
     """
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
     row: tuple[int, int] = connection.execute(
-        "UPDATE trees SET (file_count, size) = "
-        "(SELECT count(*), coalesce(sum(size), 0) FROM tree_files WHERE tree = ?1) "
-        "WHERE id = ?1 RETURNING file_count, size",
-        (tree,),
+        "UPDATE trees SET "
+        "file_count = ?1 + coalesce((SELECT o.file_count FROM trees o WHERE o.id = ?3), 0), "
+        "size = ?2 + coalesce((SELECT o.size FROM trees o WHERE o.id = ?3), 0) "
+        "WHERE id = ?4 RETURNING file_count, size",
+        (count, size, beside, tree),
     ).fetchone()
     return row
 
@@ -111,6 +116,16 @@ def touch(connection: Connection, project_id: str, path: str) -> None:
     )
 
 
+def touch_all(connection: Connection, project_id: str, paths: Iterable[str]) -> None:
+    """Note the paths of changes, if a tree is being made for the project."""
+    making = connection.execute("SELECT 1 FROM leftovers WHERE maker = ? LIMIT 1", (project_id,))
+    if making.fetchone() is not None:
+        connection.executemany(
+            "INSERT INTO touched VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(project_id, path) for path in paths],
+        )
+
+
 def is_touched(connection: Connection, project_id: str) -> bool:
     """Return whether something was changed since the tree was begun."""
     row = connection.execute(
@@ -119,17 +134,26 @@ def is_touched(connection: Connection, project_id: str) -> bool:
     return row is not None
 
 
-def catch_up(connection: Connection, project_id: str, again: Callable[[str], None]) -> Steps[None]:
-    """Do something again with each path that was changed since the tree was begun."""
+def catch_up(
+    connection: Connection, project_id: str, again: Callable[[list[str]], None]
+) -> Steps[None]:
+    """Do something again with the paths that were changed since the tree was begun, with some of
+    them at a time.
+
+    Raises:
+        EventError: they are changed faster than that (`RATE_LIMIT_EXCEEDED`).
+    """
     for _ in range(MOST_CATCHING_UP):
-        paths = _take_touched(connection, project_id, STEP)
-        for path in paths:
-            again(path)
-        if len(paths) < STEP:
+        paths = _take_touched(connection, project_id, STEP_AGAIN)
+        if paths:
+            again(paths)
+        if len(paths) < STEP_AGAIN:
             return
         yield
-    for path in _take_touched(connection, project_id, ALL):
-        again(path)
+    raise EventError(
+        Code.RATE_LIMIT_EXCEEDED,
+        "the project's files are changed faster than they can be copied: try again later",
+    )
 
 
 def _take_touched(connection: Connection, project_id: str, most: int) -> list[str]:
@@ -154,19 +178,27 @@ def copy(connection: Connection, project_id: str, source: int, target: int) -> S
         )
         after = last
 
-    def again(path: str) -> None:
-        copied = connection.execute(
-            "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (target, path)
-        ).fetchone()
+    def again(paths: list[str]) -> None:
+        copied = take_out(connection, target, paths)
         connection.execute(
             f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? "
-            "AND path = ?",
-            (target, source, path),
+            f"AND path IN ({places(paths)})",
+            (target, source, *paths),
         )
-        if copied is not None:
-            release(connection, copied[0])
+        release_all(connection, copied)
 
     yield from catch_up(connection, project_id, again)
+
+
+def take_out(connection: Connection, tree: int, paths: Sequence[str]) -> list[str]:
+    """Delete files of a tree, those of these that are there. Return the hashes of their contents,
+    which the caller releases.
+    """
+    gone = connection.execute(
+        f"DELETE FROM tree_files WHERE tree = ? AND path IN ({places(paths)}) RETURNING hash",
+        (tree, *paths),
+    ).fetchall()
+    return [content_hash for (content_hash,) in gone]
 
 
 def end_of_step(connection: Connection, tree: int, after: str) -> str | None:

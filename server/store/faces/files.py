@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
-from typing import Final
 
 from server.api.errors import EventError
 from server.api.records import File, Save, User
-from server.store import contents, files, missing_files, pages, parts, saves
+from server.store import contents, files, missing_files, pages, parts, saves, taking_over
 from server.store.connection import Check, Connection
 from server.store.database import Desk
 from server.store.document_records import Replaced
@@ -20,9 +19,7 @@ from server.store.faces.contents import Contents
 from server.store.files import Edit, FilePart, Moment, RawPart
 from server.store.pages import Page
 from server.store.parts import Kept
-
-TAKEN_OVER_AT_ONCE: Final = 25
-"""Files that one piece of work takes over, at about 15 statements each."""
+from server.store.taking_over import Found
 
 
 class _Overtaken(Exception):
@@ -49,14 +46,9 @@ class Files:
         """
         return await self._desk.run(lambda c: contents.paths(c, project_id, among))
 
-    async def at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
+    async def at(self, project_id: str, among: Collection[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
-
-        def work(connection: Connection) -> dict[str, File]:
-            found = (contents.file(connection, project_id, path) for path in among)
-            return {file.path: file for file in found if file is not None}
-
-        return await self._desk.run(work)
+        return await self._desk.run(lambda c: contents.files_at(c, project_id, among))
 
     async def is_folder(self, project_id: str, path: str) -> bool:
         """Return whether a project has files in a folder."""
@@ -158,7 +150,7 @@ class Files:
     async def take_over(
         self,
         project_id: str,
-        found: Mapping[str, str | bytes | None],
+        found: Found,
         *,
         user: User,
         now: str,
@@ -173,44 +165,27 @@ class Files:
             EventError: one cannot be taken over; those that were found before are.
         """
 
-        def differs(connection: Connection, path: str, digest: str | None) -> bool:
+        def short_ones(connection: Connection, some: Found) -> list[Replaced]:
+            due = {path: content for path, content in some.items() if not unless(path)}
+            return taking_over.take_over(connection, self._documents, project_id, due, user, now)
+
+        def differs(connection: Connection, path: str, digest: str) -> bool:
             return not unless(path) and files.differs(connection, project_id, path, digest)
 
-        def replaced(
-            connection: Connection,
-            path: str,
-            text: str | bytes | None,
-            content: str | bytes | Kept | None,
-        ) -> Replaced:
-            change = partial(files.take_over, connection, project_id, path, content, user.id, now)
-            known = text if isinstance(text, str) else None
-            return self._documents.replacing(
-                connection, (project_id, path), user, now, change, known
-            )
-
-        def short_ones(
-            connection: Connection, some: Sequence[tuple[str, str | bytes | None]]
-        ) -> list[Replaced]:
-            return [
-                replaced(connection, path, text, text)
-                for path, text in some
-                if differs(connection, path, None if text is None else parts.digest(text))
-            ]
-
         def long_one(
-            connection: Connection,
-            path: str,
-            text: str | bytes,
-            content: str | bytes | Kept,
+            connection: Connection, path: str, text: str | bytes, content: str | bytes | Kept
         ) -> Replaced:
             if unless(path):
                 raise _Overtaken
-            return replaced(connection, path, text, content)
+            key = (project_id, path)
+            return taking_over.take_over_one(
+                connection, self._documents, key, content, text, user, now
+            )
 
         short = [one for one in found.items() if one[1] is None or not parts.is_long(one[1])]
-        for first in range(0, len(short), TAKEN_OVER_AT_ONCE):
+        for first in range(0, len(short), taking_over.AT_ONCE):
             # Saves of other users come in between.
-            some = short[first : first + TAKEN_OVER_AT_ONCE]
+            some = dict(short[first : first + taking_over.AT_ONCE])
             for one in await self._desk.run(partial(short_ones, some=some)):
                 yield one
         for path, text in found.items():

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from functools import partial
 
 from server.api.records import User
-from server.store import files, mirrored, parts
+from server.store import mirrored, parts, taking_over
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.document_records import Replaced
 from server.store.documents import Documents
 from server.store.faces.contents import Contents
-from server.store.faces.files import TAKEN_OVER_AT_ONCE
 from server.store.mirrored import Compared
 from server.store.parts import Kept
+from server.store.taking_over import Found
 
 
 class Mirrored:
@@ -50,7 +50,7 @@ class Mirrored:
     async def take_over(
         self,
         project_id: str,
-        found: Mapping[str, str | bytes | None],
+        found: Found,
         hashes: Mapping[str, str],
         *,
         user: User,
@@ -65,44 +65,38 @@ class Mirrored:
             EventError: one cannot be taken over; those that were found before are.
         """
 
-        def replaced(
-            connection: Connection, some: Mapping[str, str | bytes | Kept | None]
-        ) -> list[Replaced]:
+        def short_ones(connection: Connection, some: Found) -> list[Replaced]:
             mirrored.check(connection, project_id, self._node)
-            done = []
-            for path, content in some.items():
-                mirrored.note(connection, path, hashes[path])
-                # Clients may have deleted it by now.
-                if content is not None or files.differs(connection, project_id, path, None):
-                    done.append(one(connection, path, content))
-            return done
+            mirrored.note(connection, {path: hashes[path] for path in some})
+            return taking_over.take_over(connection, self._documents, project_id, some, user, now)
 
-        def one(connection: Connection, path: str, content: str | bytes | Kept | None) -> Replaced:
-            text = found[path]
-            change = partial(files.take_over, connection, project_id, path, content, user.id, now)
-            known = text if isinstance(text, str) else None
-            return self._documents.replacing(
-                connection, (project_id, path), user, now, change, known
+        def long_one(
+            connection: Connection, path: str, text: str | bytes, content: str | bytes | Kept
+        ) -> Replaced:
+            mirrored.check(connection, project_id, self._node)
+            mirrored.note(connection, {path: hashes[path]})
+            key = (project_id, path)
+            return taking_over.take_over_one(
+                connection, self._documents, key, content, text, user, now
             )
 
         long = {path: text for path, text in found.items() if text and parts.is_long(text)}
         short = [(path, text) for path, text in found.items() if path not in long]
-        for first in range(0, len(short), TAKEN_OVER_AT_ONCE):
+        for first in range(0, len(short), taking_over.AT_ONCE):
             # Saves of others come in between.
-            some = dict(short[first : first + TAKEN_OVER_AT_ONCE])
-            for done in await self._desk.run(partial(replaced, some=some)):
-                yield done
+            some = dict(short[first : first + taking_over.AT_ONCE])
+            for one in await self._desk.run(partial(short_ones, some=some)):
+                yield one
         for path, text in long.items():
             async with self._contents.kept(text) as content:
-                for done in await self._desk.run(partial(replaced, some={path: content})):
-                    yield done
+                work = partial(long_one, path=path, text=text, content=content)
+                yield await self._desk.run(work)
 
     async def written(self, project_id: str, hashes: Mapping[str, str]) -> None:
         """Note which contents files were given in the directory."""
 
         def work(connection: Connection) -> None:
             mirrored.check(connection, project_id, self._node)
-            for path, content_hash in hashes.items():
-                mirrored.note(connection, path, content_hash)
+            mirrored.note(connection, hashes)
 
         await self._desk.run(work)

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from server.api.records import Project
-from server.projects.mirrored_project import PROJECT_ID
+from server.projects.mirrored_project import PROGRAM, PROJECT_ID
 from server.store import contents, files, membership, mirrored, parts
 from server.store.connection import Connection
+from server.store.documents import Documents
 from server.store.mirrored import Compared, OtherMirror
 from server.store.postgres import Postgres
+from server.store.taking_over import take_over
 from tests.effort import EFFORT
 from tests.server.databases import undone
 
@@ -104,15 +106,14 @@ class TwoMirrors(RuleBasedStateMachine):
         plan = self.plans.get(node)
         if plan is None:
             return
-        for path in plan.compared.outside:
-            text = plan.found[path]
-            try:
-                mirrored.check(self.connection, PROJECT_ID, node)
-            except OtherMirror:
-                return
-            mirrored.note(self.connection, path, hash_of(text))
-            if files.differs(self.connection, PROJECT_ID, path, hash_of(text) or None):
-                files.take_over(self.connection, PROJECT_ID, path, text, "workspace", "now")
+        try:
+            mirrored.check(self.connection, PROJECT_ID, node)
+        except OtherMirror:
+            return
+        outside = {path: plan.found[path] for path in plan.compared.outside}
+        mirrored.note(self.connection, {path: hash_of(text) for path, text in outside.items()})
+        take_over(self.connection, Documents(), PROJECT_ID, outside, PROGRAM, "now")
+        for path, text in outside.items():
             self.taken += 1
             if text is not None:
                 self.kept.add((path, text))
@@ -131,7 +132,7 @@ class TwoMirrors(RuleBasedStateMachine):
             if hash_of(self.directory.get(path)) == hash_of(plan.found[path]):
                 [self.directory[path]] = [one for one in TEXTS if hash_of(one) == wanted]
                 if not lost:
-                    mirrored.note(self.connection, path, wanted)
+                    mirrored.note(self.connection, {path: wanted})
         del self.plans[node]
 
     # -- the end

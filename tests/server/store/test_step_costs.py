@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.api.errors import EventError
 from server.api.records import Deletion, Version
 from server.store import (
     bins,
@@ -90,8 +91,24 @@ def test_no_step_looks_at_much_that_was_changed_meanwhile(
             assert meter.taken() <= MOST_STEPS
             steps += 1
         assert meter.taken() <= MOST_STEPS
-        assert steps >= 2 * FILES / trees.STEP - 2
+        assert steps >= FILES / trees.STEP + FILES / trees.STEP_AGAIN - 3
         assert not trees.is_touched(large, "p0")
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_no_step_with_a_folder_looks_at_much_that_was_changed_meanwhile(
+    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
+    with metered(large) as meter:
+        work = FOLDERS[name](large)
+        next(work)
+        large.execute("INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1")
+        meter.taken()
+        for _ in work:
+            assert meter.taken() <= MOST_STEPS
+        assert meter.taken() <= MOST_STEPS
+        meter.statements.clear()
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -103,7 +120,13 @@ def test_no_step_with_a_folder_takes_long(
     with metered(large) as meter:
         for _ in FOLDERS[name](large):
             assert meter.taken() <= MOST_STEPS
-        assert meter.taken() <= 3 * MOST_STEPS
+        assert meter.taken() <= MOST_STEPS / 5
+        counts = (
+            "SELECT t.file_count, t.size FROM trees t JOIN projects p ON p.tree = t.id "
+            "WHERE p.id = 'p0'"
+        )
+        count = FILES * (1 + (name == "folders.copy"))
+        assert large.execute(counts).fetchone() == (count, count)
         (there,) = large.execute(
             "SELECT count(*) FROM tree_files t JOIN projects p ON p.tree = t.tree "
             "WHERE p.id = 'p0' AND path LIKE 'new/%'"
@@ -117,7 +140,7 @@ def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
         for name in ("bins.throw_folder", "bins.restore"):
             for _ in BINS[name](large):
                 assert meter.taken() <= MOST_STEPS
-            assert meter.taken() <= 3 * MOST_STEPS
+            assert meter.taken() <= MOST_STEPS / 5
             if name == "bins.throw_folder":
                 # One who changed all of them, so that there is no early end.
                 assert bins.authors(large, "p0", "new", 20) == ["ada"]
@@ -128,24 +151,25 @@ def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
         meter.statements.clear()
 
 
-def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
+def test_who_changes_faster_than_steps_are_taken_is_refused(
     large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trees, "STEP", 10)
+    monkeypatch.setattr(trees, "STEP_AGAIN", 10)
     monkeypatch.setattr(trees, "MOST_CATCHING_UP", 3)
-    again: list[str] = []
+    again: list[list[str]] = []
     touch = (
         "INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1 "
         "ORDER BY path LIMIT 25 ON CONFLICT DO NOTHING"
     )
     with metered(large):
         large.execute(touch)
-        for _ in trees.catch_up(large, "p0", again.append):
+        work = trees.catch_up(large, "p0", again.append)
+        for _ in range(3):
+            next(work)
             large.execute(touch)
-        assert again == [
-            f"src/{number:05}" for number in (*range(10), *range(10), *range(10), *range(25))
-        ]
-        assert not trees.is_touched(large, "p0")
+        with pytest.raises(EventError, match="changed faster than they can be copied"):
+            next(work)
+        assert again == 3 * [[f"src/{number:05}" for number in range(10)]]
 
 
 def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 TEMPORARY: Final = ".new-"
@@ -116,6 +117,7 @@ def careless(name: str) -> str:
     return _UNSEEN.sub("", folded).rstrip(". ")
 
 
+@lru_cache(maxsize=16_384)
 def _refusal_of_name(name: str) -> str:
     read = careless(name)
     if ":" in read:

@@ -96,7 +96,7 @@ def survey(tree: Tree, known: LeftOut, paths: Collection[str]) -> str:
             if os.path.lexists(tree.place(path)):
                 leave(path)
             continue
-        for one in tree.files(path, leave):
+        for one in tree.files(path, leave) if tree.is_folder(path) else ():
             if left_out_part(one)[0]:
                 leave(one)
     return known.news()
@@ -149,9 +149,11 @@ def all_files(tree: Tree) -> list[str]:
 
 
 def changed_paths(tree: Tree, changes: Iterable[tuple[watchfiles.Change, str]]) -> list[str]:
-    paths = []
-    for _, name in changes:
-        with contextlib.suppress(ValueError):
-            relative = Path(name).relative_to(tree.root).as_posix()
-            paths.append("" if relative == "." else composed(relative))
-    return paths
+    """Return the paths of changes in the directory; "" is the directory itself."""
+    root = os.fspath(tree.root)
+    inside = os.path.join(root, "")
+    return [
+        composed(name.removeprefix(inside)) if name != root else ""
+        for _, name in changes
+        if name == root or name.startswith(inside)
+    ]

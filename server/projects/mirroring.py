@@ -10,6 +10,7 @@ from server.store.contents import Change
 
 MAX_AT_ONCE: Final = 4_000_000
 """Bytes of contents that are written at once."""
+_FILES_AT_ONCE: Final = 100
 
 
 async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) -> dict[str, str]:
@@ -33,7 +34,7 @@ async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
     part: list[Change] = []
     size = 0
     for change in (*changes, None):
-        if part and (change is None or size > MAX_AT_ONCE):
+        if part and (change is None or size > MAX_AT_ONCE or len(part) == _FILES_AT_ONCE):
             hashes = {one.path: one.file.hash for one in part if one.file is not None}
             # Counted for no project, as above.
             found = await call.services.store.of(call.user.id).contents.raw(hashes.values())

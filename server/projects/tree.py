@@ -29,6 +29,7 @@ from server.projects.mirror_rules import TEMPORARY, is_mirrored_folder
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # The files by which git recognises a repository, whose settings may name programs to run.
 _REPOSITORY: Final = "HEAD"
+_READ_AT_ONCE: Final = 65_536
 _LEFT_OVER: Final = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
 
 
@@ -143,7 +144,10 @@ class Tree:
     def place(self, path: str) -> Path:
         """Return a path as its names are spelled in the directory."""
         place = self.root
-        for part in path.split("/") if path else ():
+        parts = path.split("/") if path else []
+        if path.isascii():
+            return place.joinpath(*parts)
+        for part in parts:
             name = part
             if not part.isascii() and not os.path.lexists(place / part):
                 with contextlib.suppress(OSError):
@@ -261,10 +265,10 @@ def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
                 return None
-            # The descriptor is not opened before: `open` refuses a folder, and then the caller has
-            # to close the descriptor.
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(limit + 1)
+            # No more room than for the file: to ask for `limit` bytes takes longer than to read.
+            content = os.read(descriptor, status.st_size + 1)
+            while (more := os.read(descriptor, _READ_AT_ONCE)) and len(content) <= limit:
+                content += more
         finally:
             os.close(descriptor)
     except OSError as error:

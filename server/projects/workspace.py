@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,10 @@ from server.store.contents import Change
 logger = logging.getLogger("server.workspace")
 
 _AT_ONCE: Final = 100
-"""Files that are taken over in one piece of work."""
+"""Files that are taken over in one turn on their paths."""
+_LANES: Final = 2
+"""Turns at once: the files of one are read, and told of, while the database has those of another.
+"""
 _TOLD_AT_ONCE: Final = 25
 """Changes that everybody hears of before other tasks have a turn."""
 _RETRY_SECONDS: Final = 1.0
@@ -195,23 +199,17 @@ class Workspace:
             return
         # Versions of an earlier release may have files that are out of reach now.
         refused = [change.path for change, _ in changes if refusal(change.path)]
-        for change, text in changes:
-            try:
-                if change.path in refused:
-                    continue
-                if change.file is None:
-                    await asyncio.to_thread(tree.delete, change.path)
-                elif text is not None or change.created:
-                    content = text.encode() if isinstance(text, str) else text or b""
-                    await asyncio.to_thread(tree.write, change.path, content, new=change.created)
-            except OSError as error:
-                left = [one.path for one, _ in changes]
-                while left:
-                    left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
-                raise EventError(
-                    Code.STORAGE_ERROR,
-                    f"file {change.path!r} cannot be written to the workspace: {error.strerror}",
-                ) from error
+        wanted = [one for one in changes if one[0].path not in refused]
+        failure = await asyncio.to_thread(_write_all, tree, wanted)
+        if failure is not None:
+            path, error = failure
+            left = [one.path for one, _ in changes]
+            while left:
+                left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
+            raise EventError(
+                Code.STORAGE_ERROR,
+                f"file {path!r} cannot be written to the workspace: {error.strerror}",
+            ) from error
         if refused:
             await self._reconcile(tree, refused)
 
@@ -288,16 +286,23 @@ class Workspace:
             return
         among = set(paths)
         known = await self._services.store.of(PROGRAM.id).files.paths(PROJECT_ID, among)
-        wanted = await asyncio.to_thread(expanded, tree, among, known)
-        while wanted:
-            # A save of one of these files has to wait for this part, not for all parts.
-            part = wanted[:_AT_ONCE]
-            async with self._turns.of(part):
-                done = await self._reconcile(tree, part)
-            wanted = wanted[done:]
+        wanted = deque(await asyncio.to_thread(expanded, tree, among, known))
+        lanes = [self._take_over_parts(tree, wanted) for _ in range(_LANES)]
+        for failure in await asyncio.gather(*lanes, return_exceptions=True):
+            if failure is not None:
+                raise failure
         news = await asyncio.to_thread(survey, tree, self._left_out, among)
         if news:
             logger.info("the workspace leaves out: %s", news)
+
+    async def _take_over_parts(self, tree: Tree, wanted: deque[str]) -> None:
+        """Take the first paths out of `wanted` and take over their files, until there are none."""
+        while wanted:
+            # A save of one of these files has to wait for this part, not for all parts.
+            part = [wanted.popleft() for _ in range(min(_AT_ONCE, len(wanted)))]
+            async with self._turns.of(part):
+                done = await self._reconcile(tree, part)
+            wanted.extendleft(reversed(part[done:]))
 
     async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> int:
         """Make the first of these files of the project what they are in the directory, as many as
@@ -307,6 +312,7 @@ class Workspace:
         for path, reason in reasons.items():
             self._left_out.put(path, reason)
         number = 0
+        merged: dict[str, str] = {}
         try:
             async for replaced in self._services.store.of(PROGRAM.id).files.take_over(
                 PROJECT_ID,
@@ -318,11 +324,29 @@ class Workspace:
                 tell_taken_over(self._services, replaced)
                 path, text = replaced.change.path, replaced.text
                 if text is not None and text != found[path]:
-                    # What users were typing is merged with what the other program has written.
-                    await asyncio.to_thread(tree.write, path, text.encode(), new=False)
+                    merged[path] = text
                 number += 1
                 if number % _TOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
+        for path, text in merged.items():
+            # What users were typing is merged with what the other program has written.
+            await asyncio.to_thread(tree.write, path, text.encode(), new=False)
         return len(found)
+
+
+def _write_all(
+    tree: Tree, changes: Iterable[tuple[Change, str | bytes | None]]
+) -> tuple[str, OSError] | None:
+    """Write what has changed. Return the path of the first file that cannot be written, and why."""
+    for change, text in changes:
+        try:
+            if change.file is None:
+                tree.delete(change.path)
+            elif text is not None or change.created:
+                content = text.encode() if isinstance(text, str) else text or b""
+                tree.write(change.path, content, new=change.created)
+        except OSError as error:
+            return change.path, error
+    return None

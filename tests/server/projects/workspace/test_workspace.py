@@ -264,6 +264,39 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
     assert (await files(client))["49.txt"] == "49"
 
 
+async def test_two_parts_are_taken_over_at_once_and_one_that_fails_again(
+    application: Application,
+    client: Client,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(workspace, "_AT_ONCE", 2)
+    monkeypatch.setattr(workspace, "_RETRY_SECONDS", 0.01)
+    original = Workspace._reconcile
+    both = asyncio.Barrier(2)
+    failures = [RuntimeError("once")]
+
+    async def reconcile(self: Workspace, tree: Tree, paths: list[str]) -> int:
+        if failures:
+            async with asyncio.timeout(PATIENCE):
+                await both.wait()
+            if failures:
+                raise failures.pop()
+        return await original(self, tree, paths)
+
+    surely_take_over = Workspace._surely_take_over
+    # Not what the watcher hears.
+    monkeypatch.setattr(Workspace, "_surely_take_over", lambda *_: asyncio.sleep(0))
+    monkeypatch.setattr(Workspace, "_reconcile", reconcile)
+    for name in "abcdef":
+        (directory / name).write_text(name)
+    await surely_take_over(mirror_of(application), Tree(directory), [*"abcdef"])
+    found = await files(client)
+    assert {name: found[name] for name in "abcdef"} == {name: name for name in "abcdef"}
+    assert caplog.text.count("the workspace is not mirrored; trying again") == 1
+
+
 @pytest.mark.parametrize("looked_up", [100, 0])
 async def test_the_files_that_are_meant(
     application: Application, monkeypatch: pytest.MonkeyPatch, looked_up: int

@@ -38,7 +38,8 @@ class Envelope(Record, frozen=True):
 def timestamp(now: datetime | None = None) -> str:
     """Return a time (by default the present) as ISO 8601 in UTC with milliseconds and "Z"."""
     moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    # As "…+00:00", in a tenth of the time that a format takes.
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def envelope(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
+
+
+_PLAIN: Final = (str, bytes)
 
 
 class Weight(NamedTuple):
@@ -25,16 +28,14 @@ def weight(value: Any, most: int) -> Weight:
             return Weight(size, False)
         most -= 1
         item = ahead.pop()
-        # More would never be looked at.
-        room = max(0, most + 1 - len(ahead))
         # A separator or a pair of brackets for each value, so that empty ones count as well.
         size += 2
-        if isinstance(item, str | bytes):
+        if isinstance(item, _PLAIN):
             size += len(item)
         elif isinstance(item, list):
-            ahead.extend(item[:room])
+            ahead.extend(item[: _room(most, ahead)])
         elif isinstance(item, dict):
-            for name, inner in islice(item.items(), room):
+            for name, inner in islice(item.items(), _room(most, ahead)):
                 size += 2 + len(name)
                 ahead.append(inner)
         elif isinstance(item, int):
@@ -43,6 +44,11 @@ def weight(value: Any, most: int) -> Weight:
         else:
             size += 8
     return Weight(size, True)
+
+
+def _room(most: int, ahead: list[Any]) -> int:
+    """Return how many more values are looked at; more need not be remembered."""
+    return max(0, most + 1 - len(ahead))
 
 
 def encoded_size(value: Any) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeGuard
+from typing import Final, TypeGuard, cast
 
 import orjson
 
@@ -104,13 +104,17 @@ def open_packet(
 
 def encode_payload(packets: Iterable[Packet]) -> bytes:
     """Join packets into one polling body."""
-    return SEPARATOR.join(
-        [packet if isinstance(packet, str) else _text_of(packet) for packet in packets]
-    ).encode("utf-8", "replace")
+    texts = [
+        packet if isinstance(packet, str) or type(packet) is LongText else encode_base64(packet)
+        for packet in packets
+    ]
+    if LongText in map(type, texts):
+        return SEPARATOR.encode().join(map(_utf8, texts))
+    return SEPARATOR.join(cast(list[str], texts)).encode("utf-8", "replace")
 
 
-def _text_of(packet: bytes) -> str:
-    return packet.decode() if type(packet) is LongText else encode_base64(packet)
+def _utf8(text: Packet) -> bytes:
+    return text.encode("utf-8", "replace") if isinstance(text, str) else text
 
 
 def encode_base64(packet: bytes) -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from server.documents.utf16 import units
-
-_OTHERS: Final = re.compile("\r\n?")
 
 
 def document_text(content: str) -> str:
     """Return the text of a document, as units, for the content of its file."""
-    return units(_OTHERS.sub("\n", content) if "\r" in content else content)
+    # A regular expression takes 60 ms in one piece for half a million lines.
+    return units(content.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def line_end_of(content: str) -> str:

@@ -100,6 +100,7 @@ def test_an_uncompressed_packet_is_the_same_packet_with_a_mark(message: str | by
 
 def test_a_long_text_is_a_text() -> None:
     assert encode_payload([LongText("4é".encode()), b"\0", "4a"]) == "4é\x1ebAA==\x1e4a".encode()
+    assert encode_payload([LongText("4é".encode()), "4\ud800"]) == "4é\x1e4?".encode()
     assert not is_binary(LongText(b"4"))
     assert not is_binary("4")
     assert is_binary(b"4")

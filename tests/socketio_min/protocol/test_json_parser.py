@@ -64,6 +64,13 @@ def test_a_long_acknowledgement_is_not_decoded() -> None:
     assert JsonEncoder("/").ack(["a" * 10], 7) == ['437["aaaaaaaaaa"]']
 
 
+def test_a_long_event_is_not_decoded() -> None:
+    packet = JsonEncoder("/é").plain_event(["x", "é" * LONG])
+    assert type(packet) is LongText
+    assert packet.decode() == '42/é,["x","' + "é" * LONG + '"]'
+    assert JsonEncoder("/é").json_of([packet]) == '["x","' + "é" * LONG + '"]'
+
+
 def test_the_json_of_a_plain_event_is_told() -> None:
     encoder = JsonEncoder("/a")
     assert encoder.json_of(encoder.event(["x", {"y": [1]}])) == '["x",{"y":[1]}]'

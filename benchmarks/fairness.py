@@ -8,8 +8,9 @@ percentile of the pings and the median of the saves, each alone and beside the d
 memory the server has taken since its start, at the worst moment of the deed.
 
 The deeds are the tables `DEEDS` of `fairness_...`; a row takes ten seconds at most, and its name
-alone measures that one. `--keep` keeps the rows in `fairness.json`, and writes the table of
-docs/security.md anew. `--root` is another checkout, to compare.
+alone measures that one. `--keep` keeps the rows in `fairness.json`, and writes the tables of
+docs/security.md anew. `--root` is another checkout, to compare. `--database` is the URL of a
+PostgreSQL, whose user may make databases: each row has one of its own there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
@@ -26,9 +28,11 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from benchmarks import (
     fairness_answers,
@@ -198,15 +202,35 @@ def _saying(parent: socket.socket) -> Callable[[str, bool], None]:
     return lambda text, kept: parent.sendall(f"{'-+'[kept]}{text}\n".encode())
 
 
-def suffer(deed: Deed, root: Path, seconds: float) -> Suffered:
+@contextlib.contextmanager
+def new_database(url: str | None) -> Iterator[list[str]]:
+    """Make a database for one row. Return the server's arguments for it, none without a `url`."""
+    if url is None:
+        yield []
+        return
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    name = f"fairness_{secrets.token_hex(8)}"
+    options = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield [f"--database-url=postgresql://?{urlencode({**options, 'dbname': name})}"]
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def suffer(deed: Deed, root: Path, seconds: float, database: str | None = None) -> Suffered:
     """Commit a deed beside an honest client for some time."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, new_database(database) as arguments:
         directory = Path(name)
         for number in range(deed.files):
             path = directory / f"{number // 100}" / f"{number}.txt"
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"{number}\n")
-        server = Server(root, ["--workspace", name] if deed.files else [])
+        mirrored = ["--workspace", name] if deed.files else []
+        server = Server(root, [*arguments, *mirrored])
         try:
             return _suffer(deed, server, directory, seconds)
         finally:
@@ -290,6 +314,7 @@ def kept(suffered: Suffered, load: str) -> fairness_results.Row:
         "memory": round(suffered.memory / 1e6),
         "lost": suffered.lost,
         "load": load,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
 
 
@@ -316,6 +341,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("words", nargs="*", metavar="WORD", help="a deed, or words of some")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a deed lasts")
     parser.add_argument("--keep", action="store_true", help="keep the rows, for the page")
+    parser.add_argument("--database", metavar="URL", help="of a PostgreSQL to measure with")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to measure")
     options = parser.parse_args(arguments)
     deeds = chosen(options.words or [""])
@@ -325,10 +351,11 @@ def main(arguments: list[str]) -> None:
     print(HEAD, flush=True)
     for deed in deeds:
         load = f"{os.getloadavg()[0]:.0f}"
-        suffered = suffer(deed, options.root, options.seconds)
+        suffered = suffer(deed, options.root, options.seconds, options.database)
         print(row(deed.name, suffered), flush=True)
         if options.keep:
-            fairness_results.keep(deed.name, kept(suffered, load))
+            kind = "postgres" if options.database else "after"
+            fairness_results.keep(deed.name, kept(suffered, load), kind)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The rows of `benchmarks.fairness` that were kept, and the table of docs/security.md made of them.
+"""The rows of `benchmarks.fairness` that were kept, and the tables of docs/security.md of them.
 
-A row has what was measured `before` connections had their shares, and last, `after`. `load` is how
-many processes wanted a core when the row began: with more than the machine has cores, its times
-are those of the others as well.
+A row has what was measured `before` connections had their shares, and last, `after`; and what was
+measured with PostgreSQL, `postgres`. `load` is how many processes wanted a core when the row began:
+with more than the machine has cores, its times are those of the others as well. Rows that are kept
+from now on have a `date`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ HEAD: Final = (
     "|---|---|---|---|---|---|---|---|\n"
 )
 
+POSTGRES_HEAD: Final = (
+    "| beside, with PostgreSQL | ping p99 | save p50 | memory | load |\n|---|---|---|---|---|\n"
+)
+
 Row = dict[str, Any]
-"""What was measured: ping and save in milliseconds, memory in megabytes, lost, load."""
+"""What was measured: ping and save in milliseconds, memory in megabytes, lost, load, date."""
 
 
 def load() -> dict[str, dict[str, Row]]:
@@ -30,24 +35,37 @@ def load() -> dict[str, dict[str, Row]]:
     return kept
 
 
-def keep(name: str, row: Row) -> None:
-    """Keep a row, and write the table of the page anew."""
+def keep(name: str, row: Row, kind: str = "after") -> None:
+    """Keep a row of a kind, and write the tables of the page anew."""
     rows = load()
-    rows.setdefault(name, {})["after"] = row
+    rows.setdefault(name, {})[kind] = row
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     text = PAGE.read_text()
-    start = text.index(HEAD)
-    end = text.index("\n\n", start) + 1
-    PAGE.write_text(text[:start] + table(rows) + text[end:])
+    for head, new in ((HEAD, table(rows)), (POSTGRES_HEAD, postgres_table(rows))):
+        start = text.index(head)
+        end = text.index("\n\n", start) + 1
+        text = text[:start] + new + text[end:]
+    PAGE.write_text(text)
 
 
 def table(rows: dict[str, dict[str, Row]]) -> str:
     """Return the table of all rows that are kept."""
     lines = []
     for name, row in rows.items():
-        cells = [*_cells(row.get("before")), *_cells(row["after"]), str(row["after"]["load"])]
-        lines.append(f"| {name} | {' | '.join(cells)} |\n")
+        if "after" in row:
+            cells = [*_cells(row.get("before")), *_cells(row["after"]), row["after"]["load"]]
+            lines.append(f"| {name} | {' | '.join(cells)} |\n")
     return HEAD + "".join(lines)
+
+
+def postgres_table(rows: dict[str, dict[str, Row]]) -> str:
+    """Return the table of the rows that were measured with PostgreSQL."""
+    lines = [
+        f"| {name} | {' | '.join([*_cells(row['postgres']), row['postgres']['load']])} |\n"
+        for name, row in rows.items()
+        if "postgres" in row
+    ]
+    return POSTGRES_HEAD + "".join(lines)
 
 
 def _cells(row: Row | None) -> list[str]:

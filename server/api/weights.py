@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-
 _PLAIN: Final = (str, bytes)
 
 

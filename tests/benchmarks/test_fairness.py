@@ -11,6 +11,7 @@ import pytest
 from benchmarks import fairness, fairness_results
 from benchmarks.fairness import DEEDS, chosen, main
 from benchmarks.fairness_wire import Commit, Deed, Ground
+from tests.server.postgres_server import running_postgres
 
 
 def test_a_deed_beside_an_honest_client(
@@ -65,9 +66,30 @@ def test_a_row_that_is_kept_is_in_the_page(monkeypatch: pytest.MonkeyPatch, tmp_
     assert text.count("\n| pong flood |") == 1
 
 
+def test_a_row_with_postgresql_is_in_a_table_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, results = tmp_path / "page.md", tmp_path / "results.json"
+    page.write_text(fairness_results.PAGE.read_text())
+    results.write_text(fairness_results.RESULTS.read_text())
+    monkeypatch.setattr(fairness_results, "PAGE", page)
+    monkeypatch.setattr(fairness_results, "RESULTS", results)
+    monkeypatch.setattr(fairness, "ALONE", 0.3)
+    before = fairness_results.table(fairness_results.load())
+    with running_postgres() as server:
+        main(["pong flood", "--seconds", "0.3", "--keep", "--database", server.url()])
+    assert "| pong flood | " in capsys.readouterr().out
+    rows = fairness_results.load()
+    assert fairness_results.postgres_table(rows) in page.read_text()
+    assert "| pong flood | " in fairness_results.postgres_table(rows)
+    assert fairness_results.table(rows) == before
+
+
 def test_the_page_has_the_rows_that_are_kept() -> None:
     rows = fairness_results.load()
-    assert fairness_results.table(rows) in fairness_results.PAGE.read_text()
+    page = fairness_results.PAGE.read_text()
+    assert fairness_results.table(rows) in page
+    assert fairness_results.postgres_table(rows) in page
     # Each can be measured again, by its name.
     assert rows.keys() <= {"nothing"} | {deed.name for deed in DEEDS}
     for name in rows:

@@ -22,7 +22,7 @@ from typing import Final
 
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.protocol.frame_encoding import Encoder
-from engineio_min.protocol.session import TRANSPORT_ERROR
+from engineio_min.protocol.reasons import TRANSPORT_ERROR
 from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min")

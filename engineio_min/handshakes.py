@@ -18,7 +18,7 @@ from engineio_min.ids import random_id
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.quotas import Quotas
 from engineio_min.protocol.packets import PROTOCOL_VERSION
-from engineio_min.protocol.session import FORCED_CLOSE
+from engineio_min.protocol.reasons import FORCED_CLOSE
 from engineio_min.request import Headers, Request
 from engineio_min.transports.connection import Connection, Engine, Exchange, ignore
 from engineio_min.transports.polling import Polling

@@ -13,7 +13,7 @@ from engineio_min.cors import CorsOptions, read_origin, same_origin
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.forwarding import UNIX
 from engineio_min.options import ServerOptions
-from engineio_min.protocol.session import TRANSPORT_ERROR
+from engineio_min.protocol.reasons import TRANSPORT_ERROR
 from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
 

@@ -36,7 +36,7 @@ from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
 from engineio_min.protocol.encoders import Encoders
 from engineio_min.protocol.packets import PROTOCOL_VERSION
-from engineio_min.protocol.session import FORCED_CLOSE
+from engineio_min.protocol.reasons import FORCED_CLOSE
 from engineio_min.protocol.transports import TRANSPORTS
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer

@@ -17,17 +17,17 @@ Invariants:
 from __future__ import annotations
 
 from engineio_min.errors import PacketError
-from engineio_min.protocol import client_session, session
 from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.open_packet import MAX_HEARTBEAT, MAX_SID, read_open_packet
 from engineio_min.protocol.packets import open_packet
-from engineio_min.protocol.session import Closed, Session, Timing
+from engineio_min.protocol.phases import CLOSED, CLOSING, OPENED, OPENING, Closed
+from engineio_min.protocol.session import Session, Timing
 from engineio_min.protocol.transports import POLLING, WEBSOCKET
 
 TEXT, BINARY, PROBE, SEND, TIME, UPGRADE, CLOSE, TAKE = b"<bp>tuck"
 
-OPENING = b'<0{"sid":"a","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000}'
+HANDSHAKE = b'<0{"sid":"a","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000}'
 SEEDS = (
     b"s\n<4hello\nb\1\2\n>4answer\nk",
     b"s\nt\n<3\nt\nk\nt\nt",
@@ -37,8 +37,8 @@ SEEDS = (
     b"s\n<2",
     b"s\n<9\n<4a",
     b"S\n<4a\n>4b\nk\nc",
-    b"c\n" + OPENING + b"\n<4hello\n<2\nk\n>4a\nk\nu\np3probe\nk\n<6\nk\nc\nk",
-    b"c\n" + OPENING + b"\nt\nt\nt",
+    b"c\n" + HANDSHAKE + b"\n<4hello\n<2\nk\n>4a\nk\nu\np3probe\nk\n<6\nk\nc\nk",
+    b"c\n" + HANDSHAKE + b"\nt\nt\nt",
     b"c\n<4early",
     b'C\n<0{"sid":"a","upgrades":[],"pingInterval":1,"pingTimeout":1,"maxPayload":100}\n<2\nk\n<1',
     b'c\n<0{"sid":"","pingInterval":0.5}',
@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
 
 def check_session(end: Session | ClientSession, steps: list[bytes]) -> None:
     """Take a session through the steps."""
-    order = (client_session.OPENING, session.OPENED, session.CLOSING, session.CLOSED)
+    order = (OPENING, OPENED, CLOSING, CLOSED)
     now = 0.0
     for step in steps:
         phase = end.phase
@@ -69,7 +69,7 @@ def check_session(end: Session | ClientSession, steps: list[bytes]) -> None:
             packet = text if op[0] == TEXT else rest
             message = end.receive(packet, now)
             if message is not None:
-                assert phase == session.OPENED
+                assert phase == OPENED
                 assert packet == ("4" + message if isinstance(message, str) else message)
             if op[0] == TEXT and text[:1] == "0":
                 check_handshake(text)
@@ -88,8 +88,8 @@ def check_session(end: Session | ClientSession, steps: list[bytes]) -> None:
             take(end)
         assert order.index(end.phase) >= order.index(phase), (phase, end.phase)
         closings = [event for event in end.events if isinstance(event, Closed)]
-        assert len(closings) == (end.phase == session.CLOSED), end.events
-        if end.phase == session.CLOSED:
+        assert len(closings) == (end.phase == CLOSED), end.events
+        if end.phase == CLOSED:
             assert end.deadline == NEVER
 
 

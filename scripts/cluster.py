@@ -21,13 +21,16 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.interruption import Interruption, Stopped  # noqa: E402  (wherever this is run from)
+
 NODES = ("AA", "BB")
 WORKERS = 2
 # Seconds that a part may take to begin, and to end before it is killed.
@@ -347,37 +350,6 @@ def answers(port: int) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-class Stopped(BaseException):
-    """SIGINT or SIGTERM came."""
-
-
-class Interruption:
-    """Raises `Stopped` at the first SIGINT or SIGTERM; in the block `put_off`, behind it."""
-
-    def __init__(self) -> None:
-        self._is_put_off = False
-        self._has_come = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._has_come:
-            self._has_come = True
-            if not self._is_put_off:
-                raise Stopped
-
-    @contextlib.contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Let the block come to its end first."""
-        self._is_put_off = True
-        try:
-            yield
-        finally:
-            self._is_put_off = False
-        if self._has_come:
-            raise Stopped
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -59,9 +59,10 @@ from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
 from server.settings import Settings
 from server.store.database import Database
-from server.store.engine import StoreAway, StoreError
+from server.store.engine import StoreError
 from server.store.engines import engine_for
 from server.store.link import HOUSEKEEPING, WORKSPACE, Lease
+from server.store.reaching import AWAY, reach
 from server.store.store import Store
 from server.tuning import Tuning
 from socketio_min import Server, Socket
@@ -70,9 +71,6 @@ logger = logging.getLogger("server")
 
 
 STOPPING: Final = "The server is stopping"
-_AWAY: Final = "the database does not answer"
-_RETRY_SECONDS: Final = 1.0
-"""How long it is from one try to reach the database to the next, before there is one."""
 
 
 class Application:
@@ -198,7 +196,7 @@ class Application:
         """
         self._route(self._probes())
         try:
-            await self._open_database(away)
+            await reach(self.database, away)
             await self.node.start()
             await self._load()
             await self.workspace.start()
@@ -215,24 +213,6 @@ class Application:
             raise
         self._route(self._pages())
         self._is_open = True
-
-    async def _open_database(self, away: Callable[[], Awaitable[None]] | None) -> None:
-        was_away = False
-        while True:
-            try:
-                await self.database.start()
-            except StoreAway as error:
-                if away is None:
-                    raise
-                if not was_away:
-                    was_away = True
-                    logger.error("%s; trying again", error)
-                    await away()
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                break
-        if was_away:
-            logger.warning("the database answers")
 
     async def listen(self, *, sock: socket.socket) -> None:
         """Take the clients that come to a listening socket."""
@@ -299,12 +279,12 @@ class Application:
         if self.draining:
             return "stopping"
         if not self._is_open:
-            return _AWAY
+            return AWAY
         try:
             async with asyncio.timeout(self.tuning.patience):
                 await self.store.check()
         except (EventError, TimeoutError):
-            return _AWAY
+            return AWAY
         if self.database.is_damaged:
             return "the database is damaged"
         return ""
@@ -319,7 +299,7 @@ class Application:
         if self._host_check is not None:
             self._host_check(request)
         if not self._is_open:
-            raise RequestRefused(Code.FORBIDDEN, _AWAY, status=503, message="Not ready yet")
+            raise RequestRefused(Code.FORBIDDEN, AWAY, status=503, message="Not ready yet")
 
     def _missing(self) -> str:
         return "" if self.io.cluster.connected else "Redis: this server goes on without the others"

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What only declares, so that there is nothing to run.
 DECLARATIONS = {
     "engineio_min/http/host.py",
+    "engineio_min/protocol/phases.py",
     "socketio_min/protocol/handshake.py",
     "socketio_min/server/host.py",
 }

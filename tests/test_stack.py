@@ -132,9 +132,10 @@ DOORS = {
     "options.py",
     "client/options.py",
     "option_checks.py",
-    # What packets are, and why sessions end.
+    # What packets are and weigh, and why sessions end.
+    "protocol/backlog.py",
     "protocol/packets.py",
-    "protocol/session.py",
+    "protocol/reasons.py",
     "protocol/deadlines.py",
     # What serves, and when.
     "asgi/__init__.py",

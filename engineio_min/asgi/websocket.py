@@ -17,9 +17,10 @@ from engineio_min.asgi.scope import (
     read_request,
 )
 from engineio_min.limits.turn_share import READ_SHARE
+from engineio_min.protocol.backlog import SHARE
 from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64, is_binary
-from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
 from engineio_min.transports.host import StreamCarrier
 

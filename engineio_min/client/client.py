@@ -24,7 +24,7 @@ from engineio_min.client.websocket import ClientWebSocket, PacketSink, open_webs
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import ConnectionFailed, PacketError, UsageError
 from engineio_min.option_checks import check_names
-from engineio_min.protocol.client_session import ClientSession, Opened, UpgradeAbandoned
+from engineio_min.protocol.client_session import ClientSession
 from engineio_min.protocol.open_packet import OpenPacket
 from engineio_min.protocol.packets import (
     PROTOCOL_VERSION,
@@ -32,13 +32,8 @@ from engineio_min.protocol.packets import (
     Packet,
     message_packet,
 )
-from engineio_min.protocol.session import (
-    FORCED_CLOSE,
-    OPENED,
-    TRANSPORT_ERROR,
-    Closed,
-    Upgraded,
-)
+from engineio_min.protocol.phases import OPENED, Closed, Opened, UpgradeAbandoned, Upgraded
+from engineio_min.protocol.reasons import FORCED_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.transports import POLLING, WEBSOCKET
 from engineio_min.timer import Timer
 

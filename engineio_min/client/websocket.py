@@ -22,7 +22,7 @@ from engineio_min.client.http import HttpClient, HttpResponse
 from engineio_min.errors import ConnectionFailed
 from engineio_min.protocol.client_frames import ClientMessageStream
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 # As on the server's side.
 MAX_PENDING_PONGS = 16

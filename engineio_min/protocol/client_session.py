@@ -21,8 +21,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from engineio_min.errors import PacketError, UsageError
+from engineio_min.errors import PacketError
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.max_payload import check_size, count_fitting
 from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
 from engineio_min.protocol.packets import (
     BASE64,
@@ -33,30 +34,32 @@ from engineio_min.protocol.packets import (
     PING,
     PONG,
     PROBE_PONG,
-    SEPARATOR,
     UPGRADE,
     Message,
     Packet,
     decode_base64,
 )
-from engineio_min.protocol.session import (
+from engineio_min.protocol.phases import (
     CLOSED,
     CLOSING,
-    FORCED_CLOSE,
     IDLE,
     OPENED,
+    OPENING,
+    PAUSING,
+    PROBING,
+    ClientEvent,
+    Closed,
+    Opened,
+    UpgradeAbandoned,
+    Upgraded,
+)
+from engineio_min.protocol.reasons import (
+    FORCED_CLOSE,
     PING_TIMEOUT,
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
-    Closed,
-    Upgraded,
 )
 from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
-
-OPENING = "opening"
-
-# Phases of an upgrade besides IDLE: the candidate is being asked; polling is coming to its end.
-PROBING, PAUSING = "probing", "pausing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +74,6 @@ class ClientTiming:
     upgrade_timeout: float = 10.0
     close_timeout: float = 5.0
     max_post_packets: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The handshake is done; `ClientSession.handshake` is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradeAbandoned:
-    """The upgrade will not happen: the driver closes the candidate and goes on polling."""
-
-    description: str
-
-
-ClientEvent = Opened | Upgraded | UpgradeAbandoned | Closed
 
 
 class ClientSession:
@@ -229,29 +217,18 @@ class ClientSession:
     def check_size(self, packet: Packet) -> None:
         """Refuse a packet that the server would end the session for (Engine.IO v4, "maxPayload").
 
-        On polling a binary packet is counted as its base64.
-
         Raises:
-            UsageError: it is larger than the server takes.
+            UsageError: the packet is larger than the server takes.
         """
         limit = None if self.handshake is None else self.handshake.max_payload
         # No character has more than four bytes.
-        if limit is None or 4 * len(packet) + 4 <= limit:
-            return
-        size = len(packet) if self._is_framed(packet) else _encoded_size(packet)
-        if size > limit:
-            raise UsageError(
-                f"got a message of {size} bytes, and the server takes at most {limit}: send less, "
-                "or have it raise max_http_buffer_size (maxHttpBufferSize)"
-            )
+        if limit is not None and 4 * len(packet) + 4 > limit:
+            check_size(packet, limit, is_framed=self._is_stream)
 
     @property
     def _is_stream(self) -> bool:
         """Return whether a packet leaves as a frame of its own, at any time."""
         return TRANSPORTS[self.transport].is_stream
-
-    def _is_framed(self, packet: Packet) -> bool:
-        return self._is_stream and isinstance(packet, bytes)
 
     def release(self) -> None:
         """End a read after which nothing is taken: from now on what happens wakes again."""
@@ -272,30 +249,12 @@ class ClientSession:
         else:
             if self.upgrade == PAUSING:
                 return []
-            packets = self._take_payload()
+            limit = None if self.handshake is None else self.handshake.max_payload
+            count = count_fitting(self._buffer, self._timing.max_post_packets, limit)
+            packets, self._buffer = self._buffer[:count], self._buffer[count:]
             self.waiting = False
         self._ponging = False
         return packets
-
-    def _take_payload(self) -> list[Packet]:
-        # As much as the server reads in one payload, and always one packet, for it to refuse.
-        packets = self._buffer
-        count = min(len(packets), self._timing.max_post_packets)
-        limit = None if self.handshake is None else self.handshake.max_payload
-        if limit is not None:
-            size = 0
-            for index, packet in enumerate(packets[:count]):
-                size += _encoded_size(packet)
-                if index and size > limit:
-                    count = index
-                    break
-                size += len(SEPARATOR)
-        if 1 < count == len(packets) and packets[-1] == CLOSE:
-            # The official server acts on "1" before it delivers what came with it: so the close
-            # packet is the only one of its payload.
-            count -= 1
-        self._buffer = packets[count:]
-        return packets[:count]
 
     def posted(self) -> None:
         """Allow the next POST: the last one has been answered."""
@@ -437,10 +396,3 @@ class ClientSession:
     def _alert(self) -> None:
         if not self._attended:
             self._wake()
-
-
-def _encoded_size(packet: Packet) -> int:
-    """Count the bytes of a packet in a payload (Engine.IO v4, "Payload encoding")."""
-    if isinstance(packet, str):
-        return len(packet) if packet.isascii() else len(packet.encode("utf-8", "replace"))
-    return 1 + (len(packet) + 2) // 3 * 4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engineio_min.protocol.backlog import SHARE
 from engineio_min.protocol.packets import LongText, Packet
-from engineio_min.protocol.session import SHARE
 
 _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82

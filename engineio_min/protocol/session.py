@@ -15,12 +15,17 @@ over five files), and event objects for messages (half the speed).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from engineio_min.errors import PacketError
+from engineio_min.protocol.backlog import (
+    FIRST_MARK,
+    PACKET_OVERHEAD,
+    POLL_SHARE,
+    weigh_packets,
+)
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import (
     BASE64,
@@ -39,26 +44,28 @@ from engineio_min.protocol.packets import (
     decode_base64,
     open_packet,
 )
+from engineio_min.protocol.phases import (
+    CANDIDATE,
+    CLOSED,
+    CLOSING,
+    IDLE,
+    OPENED,
+    PROBED,
+    BacklogChanged,
+    Closed,
+    Event,
+    Upgraded,
+    UpgradeExpired,
+)
+from engineio_min.protocol.reasons import (
+    FORCED_CLOSE,
+    PARSE_ERROR,
+    PING_TIMEOUT,
+    SLOW_CONSUMER,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+)
 from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
-
-# Phases of a session.
-OPENED, CLOSING, CLOSED = "open", "closing", "closed"
-
-# Phases of an upgrade: no candidate; a WebSocket is open but has said nothing; it has been probed.
-IDLE, CANDIDATE, PROBED = "idle", "candidate", "probed"
-
-# Why a session ended: the names of the official server, and one of our own.
-TRANSPORT_ERROR = "transport error"
-TRANSPORT_CLOSE = "transport close"
-FORCED_CLOSE = "forced close"
-PING_TIMEOUT = "ping timeout"
-PARSE_ERROR = "parse error"
-SLOW_CONSUMER = "slow consumer"
-
-# Why a driver reads nothing of a peer, as bits, for several may hold at once: the application asked
-# for it, handlers do not keep up, the peer sends faster than it may, takes too little of what waits
-# for it, or has sent a large message whose turn is to come.
-APPLICATION, HANDLERS, RATE, UNSENT, LARGE_MESSAGE = 1, 2, 4, 8, 16
 
 # How late a timer is without anything being wrong, in seconds.
 USUAL_LATENESS = 0.01
@@ -66,22 +73,11 @@ USUAL_LATENESS = 0.01
 # How long, in seconds, a session that was not read has to be read again.
 CATCH_UP = 1.0
 
-# What a queued packet costs besides its characters.
-PACKET_OVERHEAD = 64
-
-# Bytes of what waits for one peer that leave in a turn of the event loop, so that the others come;
-# an answer to a poll has more, because each costs the peer a round trip.
-SHARE = 262_144
-POLL_SHARE = 4 * SHARE
-
-# Bytes of what waits for one peer above which its driver is told, each time they have doubled.
-FIRST_MARK = 65_536
 # Types of long text packets with a message in them.
 _LONG_MESSAGES = (MESSAGE.encode(), BASE64.encode())
-# What sessions have that wait for nothing: an idle one has no list of its own. Nobody adds to it.
+# What sessions have that wait for nothing: an idle one has no lists of its own. Nobody adds to them.
 _NO_PACKETS: list[Packet] = []
-# References to a packet while it is weighed in a list that it waits in.
-_OWN_REFERENCES = 3
+_NO_EVENTS: list[Event] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +95,6 @@ class Timing:
     upgrade_timeout: float = 10.0
     close_timeout: float = 30.0
     max_buffered: int = 67_108_864
-
-
-class Closed(NamedTuple):
-    """The session is over; `reason` is one of the constants above, `description` the detail for a
-    log.
-    """
-
-    reason: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Upgraded:
-    """The session is carried by the WebSocket from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradeExpired:
-    """No upgrade within `upgrade_timeout`: the driver closes the candidate."""
-
-
-@dataclass(frozen=True, slots=True)
-class BacklogChanged:
-    """`Session.held` is not what it was."""
-
-
-Event = Closed | Upgraded | UpgradeExpired | BacklogChanged
-
-
-# As `_NO_PACKETS`.
-_NO_EVENTS: list[Event] = []
 
 
 class Session:
@@ -570,17 +535,6 @@ class Session:
     def _alert(self) -> None:
         if not self._attended:
             self._wake(self._woken_for)
-
-
-def weigh_packets(packets: list[Packet]) -> int:
-    """Estimate the bytes that are held for packets which wait in a list.
-
-    A broadcast that many wait for is there once: of each packet a part counts.
-    """
-    return sum(
-        (len(packet) + PACKET_OVERHEAD) // max(1, sys.getrefcount(packet) - _OWN_REFERENCES + 1)
-        for packet in packets
-    )
 
 
 def _asleep(_nobody: object) -> None:

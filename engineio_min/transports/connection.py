@@ -20,17 +20,9 @@ from engineio_min.limits.turn_share import TurnShare
 from engineio_min.options import ServerOptions
 from engineio_min.protocol.frame_encoding import Encoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
-from engineio_min.protocol.session import (
-    APPLICATION,
-    FORCED_CLOSE,
-    TRANSPORT_ERROR,
-    UNSENT,
-    BacklogChanged,
-    Closed,
-    Session,
-    Timing,
-    Upgraded,
-)
+from engineio_min.protocol.phases import BacklogChanged, Closed, Upgraded
+from engineio_min.protocol.reasons import APPLICATION, FORCED_CLOSE, TRANSPORT_ERROR, UNSENT
+from engineio_min.protocol.session import Session, Timing
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
 from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier

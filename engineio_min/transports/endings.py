@@ -10,7 +10,9 @@ import logging
 from typing import Final, Protocol
 
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.session import PARSE_ERROR, SLOW_CONSUMER, Closed, Session
+from engineio_min.protocol.phases import Closed
+from engineio_min.protocol.reasons import PARSE_ERROR, SLOW_CONSUMER
+from engineio_min.protocol.session import Session
 from engineio_min.request import Request
 
 logger = logging.getLogger("engineio_min")

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engineio_min.limits.admission import Headcount
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import TRANSPORT_ERROR
+from engineio_min.protocol.reasons import TRANSPORT_ERROR
 from engineio_min.transports.connection import Connection, Exchange
 
 

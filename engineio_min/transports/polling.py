@@ -11,15 +11,9 @@ from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
+from engineio_min.protocol.phases import CLOSED, OPENED, Closed
 from engineio_min.protocol.progress import LOOKS, Progress
-from engineio_min.protocol.session import (
-    CLOSED,
-    OPENED,
-    PARSE_ERROR,
-    TRANSPORT_CLOSE,
-    TRANSPORT_ERROR,
-    Closed,
-)
+from engineio_min.protocol.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
 from engineio_min.transports.compression import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.connection import Connection, Exchange

@@ -18,8 +18,8 @@ from engineio_min.protocol.frame_heads import TRY_AGAIN_LATER
 from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.progress import LOOKS, Progress
+from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
-from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed

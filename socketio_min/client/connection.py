@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ import engineio_min
 from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptionValues
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import PARSE_ERROR
+from engineio_min.protocol.reasons import PARSE_ERROR
 from socketio_min.client.half_packets import HalfPacketTimer
 from socketio_min.client.membership import Membership
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
@@ -175,7 +174,7 @@ class ClientConnection:
 
     async def _keep_connected(self) -> None:
         """Connect, and connect again, as long as a namespace wants it."""
-        backoff = self._backoff()
+        backoff = self._reconnection.backoff()
         task = asyncio.current_task()
         while True:
             if backoff.attempts:
@@ -188,20 +187,6 @@ class ClientConnection:
             delay = backoff.next_delay()
             await asyncio.sleep(0 if self._at_once else delay)
             self._at_once = False
-
-    def _backoff(self) -> Backoff:
-        options = self._reconnection
-        return Backoff(
-            options.reconnection_delay,
-            options.reconnection_delay_max,
-            options.randomization_factor,
-            random.random,
-        )
-
-    def _is_last(self, backoff: Backoff) -> bool:
-        """Return whether there is to be no attempt after this one."""
-        options = self._reconnection
-        return not options.reconnection or backoff.attempts == options.reconnection_attempts
 
     async def _connect_once(self, backoff: Backoff) -> None:
         """Make one attempt; if it is successful, wait for the connection's end."""
@@ -235,7 +220,7 @@ class ClientConnection:
 
     def _attempt_failed(self, error: ConnectionFailed, backoff: Backoff) -> None:
         attempts = backoff.attempts
-        last = self._is_last(backoff)
+        last = self._reconnection.is_last(backoff)
         memberships = self._active()
         if last:
             self._give_up(error)
@@ -299,7 +284,7 @@ class ClientConnection:
 
     async def _present(self, engine: engineio_min.Client, membership: Membership) -> None:
         """Send CONNECT with what the application's auth gives; ask it again when it fails."""
-        backoff = self._backoff()
+        backoff = self._reconnection.backoff()
         task = asyncio.current_task()
         while True:
             failure: BaseException | None = None
@@ -327,7 +312,7 @@ class ClientConnection:
         """Report a failed auth like any failed attempt: the next one may succeed."""
         error = ConnectionFailed(f"the application's auth failed: {failure!r}")
         error.__cause__ = failure
-        if self._is_last(backoff) or not membership.wanted_without(error):
+        if self._reconnection.is_last(backoff) or not membership.wanted_without(error):
             membership.give_up(error)
         else:
             membership.failed(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from engineio_min.client.options import ClientOptionValues
 from engineio_min.option_checks import check_flag, check_positive, check_type, is_positive
 from socketio_min.errors import UsageError
+from socketio_min.protocol.backoff import Backoff
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.parser import Parser, check_parser
 
@@ -44,6 +46,19 @@ class ReconnectionOptions:
         factor = self.randomization_factor
         if factor != 0 and not (is_positive(factor) and factor <= 1):
             raise UsageError(f"randomization_factor: got {factor!r}, expected a number from 0 to 1")
+
+    def backoff(self) -> Backoff:
+        """Return the delays of a series of attempts that begins now."""
+        return Backoff(
+            self.reconnection_delay,
+            self.reconnection_delay_max,
+            self.randomization_factor,
+            random.random,
+        )
+
+    def is_last(self, backoff: Backoff) -> bool:
+        """Return whether there is to be no attempt after the present one of a series."""
+        return not self.reconnection or backoff.attempts == self.reconnection_attempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,9 @@ import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import HANDLERS, SLOW_CONSUMER
+from engineio_min.protocol.reasons import HANDLERS, SLOW_CONSUMER
 from socketio_min.errors import ProtocolError
-from socketio_min.failures import FAILURES, is_own_cancellation
+from socketio_min.failures import FAILURES
 from socketio_min.first_steps import Begun, OwnCancellation
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
 from socketio_min.protocol.json_parser import JSON_PARSER
@@ -28,8 +28,8 @@ from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
 from socketio_min.protocol.peer import Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
+from socketio_min.server.answering import event_failed, finish_event
 from socketio_min.server.breaches import close_for, drop_packet
-from socketio_min.server.failing import event_failed
 from socketio_min.server.filtering import filter_event
 from socketio_min.server.half_packets import HalfPacket
 from socketio_min.server.host import Host
@@ -267,7 +267,7 @@ class ServerConnection:
                 server, context = self.server, copy_context()
                 result = context.run(server.first_steps.take, result, server.engine.loop, context)
                 if type(result) is Begun:
-                    task = result.go_on(self._finish(socket, event, data, ack_id, result))
+                    task = result.go_on(finish_event(socket, event, data, ack_id, result))
                     self._keep(task, weight)
                     return
             if ack_id is not None:
@@ -281,24 +281,6 @@ class ServerConnection:
             else:
                 # Where the handler ran.
                 context.run(event_failed, socket, event, data[1:], ack_id, error)
-
-    async def _finish(
-        self,
-        socket: Socket,
-        event: str,
-        data: list[Any],
-        ack_id: int | None,
-        begun: Begun,
-    ) -> None:
-        """Wait for a handler that has suspended, and answer its event."""
-        try:
-            result = await begun
-            if ack_id is not None:
-                socket.acknowledge(ack_id, result)
-        except FAILURES as error:
-            if is_own_cancellation(error):
-                raise
-            event_failed(socket, event, data[1:], ack_id, error)
 
     # -- asynchronous handlers
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Protocol
 
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
-from socketio_min.server.failing import event_failed
+from socketio_min.server.answering import event_failed
 from socketio_min.server.socket import Socket
 from socketio_min.tasks import take_all
 

@@ -12,7 +12,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import TRANSPORT_CLOSE
+from engineio_min.protocol.reasons import TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.parser import Parser

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import LongText
-from engineio_min.protocol.session import FORCED_CLOSE, LARGE_MESSAGE
+from engineio_min.protocol.reasons import FORCED_CLOSE, LARGE_MESSAGE
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.packets import Packet
 from socketio_min.server.breaches import close_for

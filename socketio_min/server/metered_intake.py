@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import engineio_min
 from engineio_min.limits.rate_limit import RateLimit
-from engineio_min.protocol.session import RATE
+from engineio_min.protocol.reasons import RATE
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.large_messages import LARGE
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Protocol, cast
 
-from engineio_min.protocol.session import (
+from engineio_min.protocol.reasons import (
     FORCED_CLOSE,
     PING_TIMEOUT,
     SLOW_CONSUMER,

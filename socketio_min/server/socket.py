@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min import Connection
 from engineio_min.ids import random_id
+from engineio_min.protocol.backlog import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
 from socketio_min.errors import Disconnected, LimitReached, UsageError
 from socketio_min.foreign_names import tells_names

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from engineio_min.protocol.session import UpgradeExpired
+from engineio_min.protocol.phases import UpgradeExpired
 from engineio_min.transports.websocket import WebSocket
 from tests.engineio_min.harness import WEBSOCKET, Clock, Harness, Poller, assert_refused, serving
 from tests.engineio_min.wire import HANDSHAKE, Wire, decode_payload, encode_request

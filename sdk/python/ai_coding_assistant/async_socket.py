@@ -18,10 +18,9 @@ from ai_coding_assistant.arrivals import Arrival, Arrivals
 from ai_coding_assistant.assistant import Assistant
 from ai_coding_assistant.batches import Batch
 from ai_coding_assistant.documents import Document
-from ai_coding_assistant.errors import Refused, Unreachable
+from ai_coding_assistant.errors import Unreachable
 from ai_coding_assistant.handlers import Handlers
 from ai_coding_assistant.identity import Identity
-from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.participation import Participation
 from ai_coding_assistant.sending import Sending
@@ -301,10 +300,7 @@ class AsyncAICodingAssistantSocket:
             Refused: there is no such project for this user (`NOT_FOUND`).
             Unreachable: there is no answer.
         """
-        answer = await self.call("project:join", {"projectId": project_id})
-        await files.add_further_pages(self, project_id, answer)
-        answer["users"] = [one["user"] for one in answer["presence"]]
-        self._participation.projects.add(project_id)
+        answer = await self._participation.join(project_id)
         self._identity.user = answer["user"]
         return answer
 
@@ -328,24 +324,7 @@ class AsyncAICodingAssistantSocket:
             await self.join_project(project_id)
         assert self.user is not None, "joining says who one is"
         await self.until_in("file:open")
-        document = Document(self, project_id, file_path, self.user["id"])
-        self.documents.add(document)
-        try:
-            await self._open_joined(document)
-        except BaseException:
-            self.documents.discard(document)
-            raise
-        return document
-
-    async def _open_joined(self, document: Document) -> None:
-        try:
-            await document.open()
-        except Refused as error:
-            if error.code != "FORBIDDEN":
-                raise
-            # It waited for a connection, and was sent before the project was joined again on that.
-            await self.join_project(document.project_id)
-            await document.open()
+        return await self._participation.open(self, project_id, file_path, self.user["id"])
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"
@@ -361,14 +340,8 @@ class AsyncAICodingAssistantSocket:
             Refused: nobody holds it (`NOT_FOUND`), or the holder is away (`FILE_LOCKED`).
             Unreachable: the connection was lost, or there is no acknowledgement.
         """
-        listener = LockRequest()
-        self._participation.lock_requests.add(listener)
-        try:
-            payload = {"projectId": project_id, "filePath": file_path}
-            request: dict[str, Any] = (await self.call("lock:ask", payload))["request"]
-            return await listener.answer(request["id"]) == "handed-over"
-        finally:
-            self._participation.lock_requests.discard(listener)
+        payload = {"projectId": project_id, "filePath": file_path}
+        return await self._participation.ask_for_lock(payload) == "handed-over"
 
     # -- people
 

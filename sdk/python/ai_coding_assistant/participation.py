@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.calling import Caller
-from ai_coding_assistant.documents import Document
+from ai_coding_assistant.documents import Document, Editor
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.files import add_further_pages
 from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock
 
 logger = logging.getLogger("ai_coding_assistant")
+
+
+class Joiner(Editor, Protocol):
+    """A client that opens a document in a project."""
+
+    async def join_project(self, project_id: str) -> dict[str, Any]:
+        """Enter a project."""
 
 
 class Participation:
@@ -129,6 +137,62 @@ class Participation:
 
     def _answers_of(self, project_id: str) -> list[Answer]:
         return [answer for answer in self.answers if answer.project_id == project_id]
+
+    # -- what is begun
+
+    async def join(self, project_id: str) -> dict[str, Any]:
+        """Enter a project. Return all that there is to show of it.
+
+        Raises:
+            Refused: there is no such project for this user.
+            Unreachable: there is no answer.
+        """
+        answer = await self._socket.call("project:join", {"projectId": project_id})
+        await add_further_pages(self._socket, project_id, answer)
+        answer["users"] = [one["user"] for one in answer["presence"]]
+        self.projects.add(project_id)
+        return answer
+
+    async def open(self, client: Joiner, project_id: str, file_path: str, user_id: str) -> Document:
+        """Open a file of a project that the client has joined.
+
+        Raises:
+            Refused: there is no such file, or it is too long.
+            Unreachable: there is no answer.
+        """
+        document = Document(client, project_id, file_path, user_id)
+        self.documents.add(document)
+        try:
+            await self._open_joined(client, document)
+        except BaseException:
+            self.documents.discard(document)
+            raise
+        return document
+
+    async def _open_joined(self, client: Joiner, document: Document) -> None:
+        try:
+            await document.open()
+        except Refused as error:
+            if error.code != "FORBIDDEN":
+                raise
+            # It waited for a connection, and was sent before the project was joined again on that.
+            await client.join_project(document.project_id)
+            await document.open()
+
+    async def ask_for_lock(self, payload: dict[str, Any]) -> str:
+        """Send `lock:ask`, and return what becomes of it.
+
+        Raises:
+            Refused: nobody holds the file, or the holder is away.
+            Unreachable: the connection was lost, or there is no acknowledgement.
+        """
+        listener = LockRequest()
+        self.lock_requests.add(listener)
+        try:
+            request: dict[str, Any] = (await self._socket.call("lock:ask", payload))["request"]
+            return await listener.answer(request["id"])
+        finally:
+            self.lock_requests.discard(listener)
 
     # -- leaving
 

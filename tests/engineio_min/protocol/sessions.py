@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.session import (
-    CLOSED,
-    IDLE,
-    Closed,
-    Session,
-    Timing,
-)
+from engineio_min.protocol.phases import CLOSED, IDLE, Closed
+from engineio_min.protocol.session import Session, Timing
 
 TIMING = Timing(
     ping_interval=25.0,

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 
 from engineio_min.errors import PacketError, UsageError
-from engineio_min.protocol.client_session import (
-    ClientSession,
-    ClientTiming,
-    Opened,
-    UpgradeAbandoned,
-)
+from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import Closed, Upgraded
+from engineio_min.protocol.phases import Closed, Opened, UpgradeAbandoned, Upgraded
 
 OPEN = (
     '0{"sid":"abc","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,'

@@ -6,10 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engineio_min.protocol.client_session import (
-    ClientSession,
-    ClientTiming,
-)
+from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Session, Timing
 from tests.effort import EFFORT

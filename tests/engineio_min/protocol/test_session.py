@@ -6,14 +6,8 @@ import pytest
 
 from engineio_min.protocol.deadlines import DeadlineQueue
 from engineio_min.protocol.packets import LongText, Packet
-from engineio_min.protocol.session import (
-    CLOSED,
-    CLOSING,
-    OPENED,
-    BacklogChanged,
-    Session,
-    Timing,
-)
+from engineio_min.protocol.phases import CLOSED, CLOSING, OPENED, BacklogChanged
+from engineio_min.protocol.session import Session, Timing
 from tests.engineio_min.protocol.sessions import BOTH, Wakes, due, opened, reason
 
 

@@ -23,17 +23,8 @@ from hypothesis.stateful import (
 
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet, message_packet
-from engineio_min.protocol.session import (
-    CANDIDATE,
-    CLOSED,
-    IDLE,
-    OPENED,
-    PROBED,
-    Closed,
-    Session,
-    Timing,
-    Upgraded,
-)
+from engineio_min.protocol.phases import CANDIDATE, CLOSED, IDLE, OPENED, PROBED, Closed, Upgraded
+from engineio_min.protocol.session import Session, Timing
 from tests.effort import EFFORT
 
 # It covers nothing that others do not, and counting would make it twice as slow.

@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import (
-    CANDIDATE,
-    CLOSING,
-    IDLE,
-    OPENED,
-    Session,
-    Upgraded,
-    UpgradeExpired,
-)
+from engineio_min.protocol.phases import CANDIDATE, CLOSING, IDLE, OPENED, Upgraded, UpgradeExpired
+from engineio_min.protocol.session import Session
 from tests.engineio_min.protocol.sessions import BOTH, Wakes, due, opened, reason
 
 

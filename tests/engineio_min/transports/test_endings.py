@@ -7,14 +7,9 @@ import logging
 import pytest
 
 from engineio_min import Request
-from engineio_min.protocol.session import (
-    PARSE_ERROR,
-    PING_TIMEOUT,
-    SLOW_CONSUMER,
-    TRANSPORT_CLOSE,
-    Closed,
-    Session,
-)
+from engineio_min.protocol.phases import Closed
+from engineio_min.protocol.reasons import PARSE_ERROR, PING_TIMEOUT, SLOW_CONSUMER, TRANSPORT_CLOSE
+from engineio_min.protocol.session import Session
 from engineio_min.transports.endings import log_end
 from tests.engineio_min.protocol.sessions import TIMING
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import APPLICATION, Session
+from engineio_min.protocol.reasons import APPLICATION
+from engineio_min.protocol.session import Session
 from engineio_min.server import Server as Engine
 from engineio_min.timer import Timer
 from engineio_min.transports.connection import Connection, Exchange

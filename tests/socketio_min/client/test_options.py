@@ -53,3 +53,27 @@ def test_a_secret_is_not_repeated() -> None:
     with pytest.raises(UsageError) as refused:
         check_auth("secret")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "attempts", "last"),
+    [
+        (ReconnectionOptions(), 1_000, False),
+        (ReconnectionOptions(reconnection_attempts=2), 1, False),
+        (ReconnectionOptions(reconnection_attempts=2), 2, True),
+        (ReconnectionOptions(reconnection=False), 0, True),
+    ],
+)
+def test_the_last_attempt_is_known(options: ReconnectionOptions, attempts: int, last: bool) -> None:
+    backoff = options.backoff()
+    for _ in range(attempts):
+        backoff.next_delay()
+    assert options.is_last(backoff) is last
+
+
+def test_the_delays_are_those_of_the_options() -> None:
+    options = ReconnectionOptions(
+        reconnection_delay=2.0, reconnection_delay_max=5.0, randomization_factor=0
+    )
+    backoff = options.backoff()
+    assert [backoff.next_delay() for _ in range(3)] == [2.0, 4.0, 5.0]

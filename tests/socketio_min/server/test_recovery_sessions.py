@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engineio_min.protocol.session import SLOW_CONSUMER
+from engineio_min.protocol.reasons import SLOW_CONSUMER
 from socketio_min import (
     Recovery,
     Server,

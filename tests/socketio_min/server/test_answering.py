@@ -1,4 +1,4 @@
-"""failing.py over the wire: what a client hears of an event that fails."""
+"""answering.py over the wire: what a client hears of an event that fails."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ Invariants:
 - No file names a package registry or a home directory, and no lock file says where a package was
   downloaded: the checkout works wherever it lies and whatever mirror is configured.
 - The README asks for the same versions as pyproject.toml, and the packages tell its own.
+- A file of code has at most 400 lines, one of tests 500. Those that are longer are named with the
+  reason; the list may only shrink.
 - tests/conftest.py fails an asynchronous test that leaves work behind.
 - tests/conftest.py lets the slow files begin, and each of them is there. So is what `--quick` runs
   and leaves out.
@@ -42,6 +44,22 @@ FORBIDDEN = re.compile(
     + "|".join(HOMES)
     + ")/"
 )
+# Lines of a file at most: what is longer has more than one idea. Tests are read one at a time.
+MOST_LINES = 400
+MOST_LINES_OF_TESTS = 500
+CODE = (".c", ".css", ".html", ".js", ".mjs", ".py", ".ts")
+# Made by `server.reference` from the table of events.
+GENERATED = {"sdk/javascript/events.d.ts"}
+# Files that are longer, and how long they may be.
+LONG = {
+    # One state machine: a part of it in another file would write the fields of the rest.
+    "engineio_min/protocol/session.py": 525,
+    # The page of the figures, a paragraph for each.
+    "benchmarks/report.py": 429,
+    # A program of one file, so that a compiler is all that it needs.
+    "benchmarks/load.c": 1_330,
+    "server/web/style.css": 2032,
+}
 LOCK_FILES = ("package-lock.json", "npm-shrinkwrap.json", ".package-lock.json")
 
 
@@ -92,6 +110,19 @@ def untyped_packages(root: Path) -> list[str]:
     return sorted(folder.name for folder in packages if not (folder / "py.typed").exists())
 
 
+def long_files(root: Path, files: Iterable[Path]) -> dict[str, int]:
+    """Return the files of code that have more lines than they may, with their numbers."""
+    found = {}
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        if path.suffix in CODE and name not in GENERATED:
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            most = MOST_LINES_OF_TESTS if name.startswith("tests/") else MOST_LINES
+            if lines > most:
+                found[name] = lines
+    return found
+
+
 def floors(project: dict[str, Any]) -> dict[str, str]:
     """The lowest accepted version of Python and of each dependency, by lower-case name."""
     lowest = {"python": project["requires-python"].removeprefix(">=")}
@@ -131,6 +162,32 @@ def test_a_package_without_the_mark_is_found(tmp_path: Path) -> None:
         (tmp_path / name / "__init__.py").touch()
     (tmp_path / "typed" / "py.typed").touch()
     assert untyped_packages(tmp_path) == ["client", "untyped"]
+
+
+def test_a_file_has_one_idea(tmp_path: Path) -> None:
+    found = long_files(ROOT, repository_files(ROOT, tmp_path))
+    assert found.keys() == LONG.keys()
+    assert {name: lines for name, lines in found.items() if lines > LONG[name]} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "found"),
+    [
+        ("server/a.py", 400, {}),
+        ("server/a.py", 401, {"server/a.py": 401}),
+        ("server/web/a.css", 401, {"server/web/a.css": 401}),
+        ("tests/server/a.mjs", 500, {}),
+        ("tests/server/a.mjs", 501, {"tests/server/a.mjs": 501}),
+        ("docs/a.md", 501, {}),
+    ],
+)
+def test_a_file_that_is_too_long_is_found(
+    name: str, lines: int, found: dict[str, int], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text("line\n" * lines)
+    assert long_files(tmp_path, [path]) == found
 
 
 def test_no_file_names_a_registry_or_a_home_directory(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 import { Answer } from "./answer.js";
 import { Unreachable } from "./errors.js";
+import { randomName } from "./random_name.js";
+
+// The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
+const RESPONSE_MILLISECONDS = 150_000;
 
 /** The assistant, as one client asks it. `client` sends events, and `socket` hears them. */
 export class Assistant {
@@ -19,11 +23,11 @@ export class Assistant {
    * Send a message and wait for its response, at most `timeout` milliseconds. A `key` is one that may
    * have been sent before; without one the message gets a key that no other has.
    */
-  async ask({ message, projectId, context, key, onChunk, signal, timeout }) {
+  async ask({ message, projectId, context, key, onChunk, signal, timeout = RESPONSE_MILLISECONDS }) {
     const answer = new Answer(this.#socket, projectId, onChunk, timeout);
     this.#participation.answers.add(answer);
     try {
-      const payload = { message, projectId, context, key: key ?? newKey() };
+      const payload = { message, projectId, context, key: key ?? randomName() };
       const requestId = await this.#asked(payload, answer);
       // It may have been asked before, and be answered.
       if (key !== undefined && projectId !== undefined) {
@@ -56,11 +60,4 @@ export class Assistant {
     await answer.comeBack();
     return (await this.#client.call("ai:message", payload)).requestId;
   }
-}
-
-/** Return a key that no other message of the user has; pages without a secure context have no UUIDs. */
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((one) => one.toString(16).padStart(2, "0"))
-    .join("");
 }

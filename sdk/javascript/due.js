@@ -5,8 +5,6 @@
 // acknowledgement tells that those still due from before it were dropped. Where nothing follows that
 // could tell, a `test:ping` is sent after a while.
 
-import { Refused } from "./errors.js";
-
 // Until an acknowledgement is asked for; it may just be on its way.
 const SHORTEST_WAIT_MILLISECONDS = 250;
 
@@ -23,14 +21,14 @@ export class Due {
    * `ping()` sends an event that is acknowledged, or returns false while there is no connection;
    * `slowDown(ms)` is called when one was dropped.
    */
-  constructor(ping, slowDown) {
+  constructor(ping, slowDown = () => {}) {
     this.#ping = ping;
     this.#slowDown = slowDown;
   }
 
-  /** Count an event that is sent now; `reject` hears if the server has dropped it. */
-  add(reject) {
-    const call = { reject, slowed: this.#slowed };
+  /** Count an event that is sent now; `drop(seconds)` hears if the server has dropped it. */
+  add(drop) {
+    const call = { drop, slowed: this.#slowed };
     this.#calls.add(call);
     this.#watch();
     return call;
@@ -79,7 +77,7 @@ export class Due {
       if (call === acknowledged) return;
       this.#calls.delete(call);
       if (call.slowed === this.#slowed) this.#slow();
-      call.reject(dropped(this.#retryAfter / 1_000));
+      call.drop(this.#retryAfter / 1_000);
     }
   }
 
@@ -98,14 +96,4 @@ export class Due {
       Math.max(SHORTEST_WAIT_MILLISECONDS, this.#retryAfter),
     );
   }
-}
-
-function dropped(retryAfter) {
-  return new Refused({
-    code: "RATE_LIMIT_EXCEEDED",
-    message:
-      "the server dropped the event, because too many came at once: " +
-      `try again in ${retryAfter} seconds, or queue what can be sent in one batch`,
-    details: { retryAfter },
-  });
 }

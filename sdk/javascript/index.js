@@ -11,9 +11,8 @@ import { Arrivals } from "./arrivals.js";
 import { Assistant } from "./assistant.js";
 import { Batch } from "./batch.js";
 import { Identity } from "./identity.js";
-import { FileLock } from "./lock.js";
 import { askForLock } from "./lock_request.js";
-import { addFurtherPages, listAll, search } from "./pages.js";
+import { listAll, search } from "./pages.js";
 import { Participation } from "./participation.js";
 import { replaceAll } from "./replacing.js";
 import { Sending } from "./sending.js";
@@ -24,8 +23,6 @@ export { SharedDocument } from "./document.js";
 export { Refused, SDKError, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
 
-// The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
-const RESPONSE_MILLISECONDS = 150_000;
 const MANAGER_EVENTS = new Set([
   "reconnect",
   "reconnect_attempt",
@@ -199,10 +196,7 @@ export class AICodingAssistantSocket {
    * the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
    */
   async joinProject(projectId) {
-    const result = await this.call("project:join", { projectId });
-    await addFurtherPages(this.#call, projectId, result);
-    result.users = result.presence.map(({ user }) => user);
-    this.#participation.projects.add(projectId);
+    const result = await this.#participation.join(this.#call, projectId);
     this.#identity.user = result.user;
     return result;
   }
@@ -308,13 +302,7 @@ export class AICodingAssistantSocket {
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */
   async lockFile(projectId, filePath, { lockType = "exclusive" } = {}) {
-    const { lock } = await this.call("file:lock", { projectId, filePath, lockType });
-    const held = new FileLock(this, projectId, lock);
-    // Those that were released are forgotten with the next one.
-    const { locks } = this.#participation;
-    for (const other of locks) if (!other.held) locks.delete(other);
-    locks.add(held);
-    return held;
+    return this.#participation.lock(this, { projectId, filePath, lockType });
   }
 
   /**
@@ -364,8 +352,8 @@ export class AICodingAssistantSocket {
    * it has a `key`, one of its own if none is given. Who gives the same one again enters the project,
    * and gets the answer that was made or is being made.
    */
-  async sendAIMessage({ timeout = RESPONSE_MILLISECONDS, ...message }) {
-    return this.#assistant.ask({ ...message, timeout });
+  async sendAIMessage(message) {
+    return this.#assistant.ask(message);
   }
 
   /**

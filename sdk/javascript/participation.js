@@ -2,6 +2,8 @@
 
 import { SharedDocument } from "./document.js";
 import { FAILURES, Refused, Unreachable } from "./errors.js";
+import { FileLock } from "./lock.js";
+import { addFurtherPages } from "./pages.js";
 
 // How often, and how long after a refusal, a lock is taken back that oneself has elsewhere.
 const RETAKINGS = 6;
@@ -130,7 +132,26 @@ export class Participation {
     this.locks.delete(lock);
   }
 
-  // -- documents
+  // -- what is begun
+
+  /** Enter a project with `call`; resolves to all that there is to show of it. */
+  async join(call, projectId) {
+    const joined = await call("project:join", { projectId });
+    await addFurtherPages(call, projectId, joined);
+    joined.users = joined.presence.map(({ user }) => user);
+    this.projects.add(projectId);
+    return joined;
+  }
+
+  /** Lock a file for the `client`. */
+  async lock(client, { projectId, filePath, lockType }) {
+    const { lock } = await client.call("file:lock", { projectId, filePath, lockType });
+    const held = new FileLock(client, projectId, lock);
+    // Those that were released are forgotten with the next one.
+    for (const other of this.locks) if (!other.held) this.locks.delete(other);
+    this.locks.add(held);
+    return held;
+  }
 
   /** Open a file of a project that the `client` has joined. */
   async open(client, projectId, filePath) {

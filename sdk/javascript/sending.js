@@ -47,7 +47,7 @@ export class Sending {
   }
 
   #ask(event, payload, resolve, reject, lose) {
-    const call = this.#due.add(reject);
+    const call = this.#due.add((retryAfter) => reject(dropped(retryAfter)));
     this.#socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (late, answer) => {
       if (late) {
         this.#due.forget(call);
@@ -64,4 +64,14 @@ export class Sending {
     this.#pace.close();
     this.#due.close();
   }
+}
+
+function dropped(retryAfter) {
+  return new Refused({
+    code: "RATE_LIMIT_EXCEEDED",
+    message:
+      "the server dropped the event, because too many came at once: " +
+      `try again in ${retryAfter} seconds, or queue what can be sent in one batch`,
+    details: { retryAfter },
+  });
 }

@@ -38,7 +38,6 @@ OWN: Final = (
     "document.js",
     "drafts.js",
     "dropped.js",
-    "due.js",
     "editor.js",
     "editor_look.js",
     "file.js",
@@ -102,8 +101,11 @@ OWN: Final = (
 )
 FILES: Final[Mapping[str, Path]] = {
     **{name: FOLDER / name for name in OWN},
-    # The SDK's own copy of a document: programs and people edit together by the same code.
-    "replica.js": FOLDER.parents[1] / "sdk" / "javascript" / "replica.js",
+    # Of the SDK: programs and people edit together by the same code, and wait by the same rule.
+    **{
+        name: FOLDER.parents[1] / "sdk" / "javascript" / name
+        for name in ("due.js", "random_name.js", "replica.js", "synchronizer.js")
+    },
 }
 """The page's own files, and where they are."""
 

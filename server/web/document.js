@@ -1,16 +1,17 @@
 // A file that is open, and edited by others at the same time. docs/coediting.md tells how a client
-// goes about it; replica.js keeps the text, drafts.js what is not acknowledged.
+// goes about it: replica.js keeps the text, synchronizer.js keeps it in step with the server's, and
+// drafts.js keeps what is not acknowledged.
 
 import { Draft } from "./drafts.js";
-import { Replica, difference } from "./replica.js";
+import { randomName } from "./random_name.js";
+import { Replica } from "./replica.js";
 import { Refusal, ask } from "./session.js";
+import { Synchronizer } from "./synchronizer.js";
 
-// After which what the server could not take is sent again, if it does not say when.
-const RETRY_MILLISECONDS = 1_000;
 // After which it is said that all is saved: while one types on, that is not so for long.
 const REST_MILLISECONDS = 300;
-// Refusals after which the same is sent again.
-const PASSING = new Set(["FILE_LOCKED", "INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED", "STORAGE_ERROR"]);
+// Refusals of which nothing is said: a lock is shown, and whoever is out comes in again.
+const SHOWN = new Set(["FILE_LOCKED", "UNAUTHORIZED"]);
 
 export class SharedFile {
   revision = 0;
@@ -24,18 +25,13 @@ export class SharedFile {
   show = () => {};
   #draft;
   #replica;
+  #synchronizer;
   #tell;
   // Those that are in flight, of the unsaved ones.
   #flying = 0;
-  // What is heard while the answer to `file:open` is on its way comes after it.
-  #early = null;
-  #isOnline = false;
-  #isOpen = false;
-  #isSending = false;
   #ended = false;
   #settled = [];
   #resting;
-  #goOn = () => {};
 
   /**
    * `tell(document, {problem, isOver})` hears whenever what is unsaved may be another, of a `problem`
@@ -57,6 +53,20 @@ export class SharedFile {
       this.#replica = new Replica(userId, author);
       this.#draft = new Draft(userId, projectId, path, author);
     }
+    this.#synchronizer = new Synchronizer(this.#replica, {
+      ask: (event, payload) => ask(event, { projectId, filePath: this.path, ...payload }),
+      isLoss: (error) => !(error instanceof Refusal),
+      opened: (answer) => this.#opened(answer),
+      heard: (change) => this.#draft.heard(change),
+      changed: (change) => this.show(change),
+      launched: () => this.#launched(),
+      landed: () => this.#landed(),
+      updated: () => this.#keep(),
+      accepted: () => this.#tell({ problem: null }),
+      delayed: (error) => !SHOWN.has(error.code) && this.#tell({ problem: error }),
+      settled: () => this.#rest(),
+      failed: (error) => this.#failed(error),
+    });
   }
 
   /** Return the text as it is here, a CodeMirror `Text`. */
@@ -70,9 +80,7 @@ export class SharedFile {
 
   /** Open it for the first time. Rejects if the server refuses that. */
   async open() {
-    this.#isOnline = true;
-    await this.#open();
-    this.#send();
+    await this.#synchronizer.open();
   }
 
   /** Something was typed: a `ChangeSet` of the text as it is here. */
@@ -83,19 +91,15 @@ export class SharedFile {
     this.isBusy = true;
     clearTimeout(this.#resting);
     // What is sent at once is kept by that.
-    const isSent = this.#isOnline && this.#isOpen && !this.#isSending;
-    this.#send();
+    const isSent = this.#synchronizer.isReady;
+    this.#synchronizer.send();
     if (isSent) this.#tell({});
     else this.#keep();
   }
 
   /** An update was heard. */
   hear(data) {
-    const replica = this.#replica;
-    if (this.#early !== null) this.#early.push(data);
-    else if (data.epoch !== replica.epoch || data.version < replica.version) return;
-    else if (data.version === replica.version) this.#take(data);
-    else this.comeBack();
+    this.#synchronizer.hear(data);
   }
 
   /** The file has another path. What is not acknowledged is kept under it. */
@@ -108,21 +112,18 @@ export class SharedFile {
 
   /** The connection is gone. */
   lose() {
-    this.#isOnline = this.#isOpen = false;
+    this.#synchronizer.lose();
     this.#tell({});
   }
 
   /** There is a connection again, and the project is joined. */
   comeBack() {
-    this.#isOnline = true;
-    this.#isOpen = false;
-    this.#goOn();
-    this.#send();
+    this.#synchronizer.comeBack();
   }
 
   /** Others may be let in again: what was refused is sent once more. */
   unlocked() {
-    this.#goOn();
+    this.#synchronizer.sendAgain();
   }
 
   /** Wait until nothing is unsaved. Returns whether that is so: not if it ended before. */
@@ -134,52 +135,23 @@ export class SharedFile {
   /** Hear and send nothing more. What is unsaved stays as a draft, unless it is `forgotten`. */
   end({ forgotten = this.unsaved === 0 } = {}) {
     this.#ended = true;
-    this.#goOn();
+    this.#synchronizer.end();
     if (forgotten) this.#draft.forget();
     for (const done of this.#settled.splice(0)) done();
   }
 
-  async #open() {
-    const replica = this.#replica;
-    const { projectId, path: filePath } = this;
-    let before;
-    this.#early = [];
-    try {
-      const { since, author } = replica;
-      const answer = await ask("file:open", { projectId, filePath, since, author });
-      // One may have typed meanwhile.
-      before = replica.text;
-      const hadFlight = replica.inFlight !== null;
-      replica.opened(answer);
-      if (answer.filePath !== this.path) {
-        this.moveTo(answer.filePath);
-        this.#tell({ movedTo: answer.filePath });
-      }
-      if (answer.content === undefined) {
-        for (const { change } of answer.updates) this.#draft.heard(change);
-      } else {
-        this.#draft.begin();
-      }
-      if (hadFlight && replica.inFlight === null) this.#landed();
-      this.revision = answer.revision;
-      // The connection may be on its way to another server.
-      this.#isOpen = this.#isOnline;
-    } finally {
-      const early = this.#early;
-      this.#early = null;
-      if (this.#isOpen) for (const data of early) this.hear(data);
+  #opened({ filePath, content, revision }) {
+    if (filePath !== this.path) {
+      this.moveTo(filePath);
+      this.#tell({ movedTo: filePath });
     }
-    if (!replica.text.eq(before)) this.show(difference(before, replica.text));
-    this.#keep();
+    if (content !== undefined) this.#draft.begin();
+    this.revision = revision;
   }
 
-  #take(data) {
-    const wasInFlight = this.#replica.inFlight !== null;
-    const change = this.#replica.hear(data);
-    this.#draft.heard(data.change);
-    if (change !== null) this.show(change);
-    else if (wasInFlight) this.#landed();
-    this.#keep();
+  #launched() {
+    this.#flying = this.unsaved;
+    this.isKept = this.#draft.keep(this.#replica);
   }
 
   #landed() {
@@ -193,52 +165,9 @@ export class SharedFile {
     this.#tell({});
   }
 
-  async #send() {
-    if (this.#isSending) return;
-    this.#isSending = true;
-    try {
-      while (!this.#ended && this.#isOnline && (await this.#sendOne()));
-    } catch (error) {
-      if (!this.#ended) this.#tell({ problem: error, isOver: true });
-      this.end({ forgotten: false });
-    } finally {
-      this.#isSending = false;
-    }
-  }
-
-  // Whether to go on.
-  async #sendOne() {
-    const { projectId, path: filePath } = this;
-    const replica = this.#replica;
-    try {
-      if (!this.#isOpen) await this.#open();
-      if (!this.#isOnline) return false;
-      const flying = replica.inFlight;
-      const outgoing = replica.outgoing();
-      if (outgoing === null) {
-        this.unsaved = 0;
-        for (const done of this.#settled.splice(0)) done();
-        this.#rest();
-        return false;
-      }
-      if (flying === null) {
-        this.#flying = this.unsaved;
-        this.isKept = this.#draft.keep(replica);
-      }
-      await ask("file:edit", { projectId, filePath, ...outgoing });
-      this.#tell({ problem: null });
-      // One's own is heard before the acknowledgement.
-      if (replica.inFlight !== null && replica.number === outgoing.number) this.#isOpen = false;
-    } catch (error) {
-      if (error.code === "VERSION_CONFLICT") this.#isOpen = false;
-      else if (PASSING.has(error.code)) await this.#refused(error);
-      else if (error instanceof Refusal && error.code !== "UNAUTHORIZED") throw error;
-      else if (this.#isOnline) await this.#pause(RETRY_MILLISECONDS);
-    }
-    return true;
-  }
-
   #rest() {
+    this.unsaved = 0;
+    for (const done of this.#settled.splice(0)) done();
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       this.isBusy = this.unsaved > 0;
@@ -246,22 +175,8 @@ export class SharedFile {
     }, REST_MILLISECONDS);
   }
 
-  async #refused(error) {
-    if (error.code !== "FILE_LOCKED") this.#tell({ problem: error });
-    await this.#pause((error.details?.retryAfter ?? 0) * 1_000 || RETRY_MILLISECONDS);
+  #failed(error) {
+    if (!this.#ended) this.#tell({ problem: error, isOver: true });
+    this.end({ forgotten: false });
   }
-
-  #pause(milliseconds) {
-    return new Promise((done) => {
-      this.#goOn = done;
-      setTimeout(done, milliseconds);
-    });
-  }
-}
-
-/** Unguessable also where `crypto.randomUUID` is not, outside https and localhost. */
-function randomName() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
 }

@@ -2,6 +2,8 @@
 // tab, and so does what is on its way until the server has it. Whoever sends it again sends it under
 // the same key, so that it is not there twice.
 
+import { randomName } from "./random_name.js";
+
 const MOST_CHARACTERS = 100_000;
 
 /** The words of one field, by the user, the project and whom they are for. */
@@ -33,7 +35,7 @@ export class Words {
   send(text) {
     const { due } = this.#read();
     const back = this.#back(due);
-    const key = back.find((one) => one.text === text)?.key ?? freshKey();
+    const key = back.find((one) => one.text === text)?.key ?? randomName();
     this.#sending.add(key);
     const others = due.filter((one) => !back.includes(one));
     this.#write({ typed: "", due: [...others, { text, key }] });
@@ -70,10 +72,6 @@ export class Words {
       // The browser's storage is full, or closed to the page: nothing is kept.
     }
   }
-}
-
-function freshKey() {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("-");
 }
 
 const fields = new Map();

@@ -40,6 +40,11 @@ async def test_the_sdk_against_a_server(
         )
 
 
+async def test_a_copy_is_kept_in_step() -> None:
+    story = str(HERE / "synchronizer.test.mjs")
+    await run("node", "--test", "--test-reporter=spec", story)
+
+
 async def test_editing_together(tmp_path: Path) -> None:
     async with running(tmp_path, event_rate=0) as application:
         await run(

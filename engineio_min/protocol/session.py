@@ -75,7 +75,7 @@ CATCH_UP = 1.0
 
 # Types of long text packets with a message in them.
 _LONG_MESSAGES = (MESSAGE.encode(), BASE64.encode())
-# What sessions have that wait for nothing: an idle one has no lists of its own. Nobody adds to them.
+# What an idle session has instead of lists of its own. Nobody adds to them.
 _NO_PACKETS: list[Packet] = []
 _NO_EVENTS: list[Event] = []
 

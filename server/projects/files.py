@@ -138,19 +138,25 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """
     payload = call.payload
     path = normal(payload.file_path)
-    moment = Moment(payload.version_id, payload.save_id)
-    if moment == Moment() and not payload.offset:
-        # A file that others are editing is saved before, so that it is read as it is now. The parts
-        # after the first one belong to that state.
-        await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read(
         payload.project_id,
         path,
-        moment,
+        await asked_moment(call, path),
         payload.offset or 0,
         payload.limit or MAX_PART,
     )
     return FileReadResult(path, *part)
+
+
+async def asked_moment(call: Call[Any], path: str) -> Moment:
+    """Return the moment as of which a file is to be read; save it if that is now, and others are
+    editing it. The parts after the first one belong to that state.
+    """
+    payload = call.payload
+    moment = Moment(payload.version_id, payload.save_id)
+    if moment == Moment() and not payload.offset:
+        await call.services.saver.save_unsaved((payload.project_id, path))
+    return moment
 
 
 async def change(call: Call[FileChangePayload]) -> FileChangeResult:

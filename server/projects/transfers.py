@@ -19,12 +19,11 @@ from server.api.records import File
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPayload, Record
 from server.api.validation import invalid
-from server.projects.files import WRITTEN, announce, tell_replaced
+from server.projects.files import WRITTEN, announce, asked_moment, tell_replaced
 from server.projects.mirroring import mirror
 from server.projects.upload_table import Upload
 from server.store.connection import Connection
 from server.store.contents import MAX_FILE
-from server.store.files import Moment
 from server.store.parts import PART, Kept
 
 FileSize = Annotated[
@@ -97,14 +96,10 @@ async def download(call: Call[FileDownloadPayload]) -> FileDownloadResult:
     """Read a file of any kind, up to 262,144 bytes of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
-    moment = Moment(payload.version_id, payload.save_id)
-    if moment == Moment() and not payload.offset:
-        # As for `file:read`: a file that others are editing is read as it is now.
-        await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read_raw(
         payload.project_id,
         path,
-        moment,
+        await asked_moment(call, path),
         payload.offset or 0,
         payload.limit or PART,
     )

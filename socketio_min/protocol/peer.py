@@ -121,7 +121,7 @@ class Peer(Generic[Joined]):
             # is not joined.
             type_, namespace, attachments, _ = head
             if self._admit(type_, namespace):
-                joined = self.find(namespace)
+                joined = self.main if namespace == MAIN else self.find(namespace)
                 limit = rules.max_values if joined is None else rules.values_allowed(joined)
                 packet = parser.rest(message, head, limit)
             elif attachments:
@@ -197,9 +197,9 @@ class Peer(Generic[Joined]):
 
     def _begin(self, namespace: str) -> None:
         pending, most = self._pending, self._rules.max_namespaces
-        if self.find(namespace) is not None or (pending is not None and namespace in pending):
-            raise ConnectedTwice(f"got CONNECT for the namespace {namespace[:100]!r} twice")
         count = self.main is not None if self._joined is None else len(self._joined)
+        if (count and self.find(namespace) is not None) or (pending and namespace in pending):
+            raise ConnectedTwice(f"got CONNECT for the namespace {namespace[:100]!r} twice")
         if count + (0 if pending is None else len(pending)) >= most:
             raise ProtocolError(f"got CONNECT for more than {most} namespaces")
         if pending is None:

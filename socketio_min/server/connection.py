@@ -25,7 +25,7 @@ from socketio_min.first_steps import Begun, OwnCancellation
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
-from socketio_min.protocol.peer import Peer
+from socketio_min.protocol.peer import MAIN, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.answering import event_failed, finish_event
@@ -214,7 +214,8 @@ class ServerConnection:
             # The packet waited behind a handler that the end of the server has cancelled.
             return
         type_, name, data, ack_id, _ = packet
-        socket = self.peer.find(name)
+        # As `find`, without its call for the namespace that nearly all packets are for.
+        socket = self.peer.main if name == MAIN else self.peer.find(name)
         if socket is None and type_ != CONNECT:
             # The socket left while the packet waited for its turn.
             return

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.option_checks import check_positive
 from socketio_min.errors import UsageError
+from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import MAX_VALUES
+from socketio_min.protocol.parser import Parser
+from socketio_min.protocol.peer import PeerRules
+
+Joined = TypeVar("Joined")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +66,22 @@ class Limits:
                 check_positive(name, value)
             elif value is not None and not isinstance(value, RateLimit):
                 raise UsageError(f"{name}: got {value!r}, expected a RateLimit, or None")
+
+
+def peer_rules(
+    limits: Limits,
+    parser: Parser,
+    max_attachment_bytes: int,
+    values_allowed: Callable[[Joined], int],
+) -> PeerRules[Joined]:
+    """Return what the limits of a server mean for the packets of each client."""
+    return PeerRules(
+        parser,
+        max_attachment_bytes,
+        limits.max_namespaces,
+        limits.max_attachments,
+        limits.max_values,
+        values_allowed,
+        # Long texts of JSON are decoded in steps.
+        None if parser is JSON_PARSER else limits.max_undivided,
+    )

@@ -38,6 +38,7 @@ from socketio_min.server.dynamic import DynamicNamespace, Matcher
 from socketio_min.server.gates import Gates
 from socketio_min.server.joining import Joining
 from socketio_min.server.large_messages import LargeMessages
+from socketio_min.server.limits import peer_rules
 from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptions, SocketIOOptionValues
@@ -79,14 +80,9 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, own.connect_timeout)
         self.connections: set[ServerConnection] = set()
-        self.peer_rules: PeerRules[Socket] = PeerRules(
-            self.parser,
-            self.engine.options.max_http_buffer_size,
-            self.limits.max_namespaces,
-            self.limits.max_attachments,
-            self.limits.max_values,
-            self.values_allowed,
-            None if self.parser is JSON_PARSER else self.limits.max_undivided,
+        max_attachment_bytes = self.engine.options.max_http_buffer_size
+        self.peer_rules: PeerRules[Socket] = peer_rules(
+            self.limits, self.parser, max_attachment_bytes, self.values_allowed
         )
         self.joining = Joining(self)
         self.large_messages = LargeMessages()

@@ -65,9 +65,24 @@ class Arrivals:
             self._expected = asyncio.get_running_loop().create_future()
         return self._expected
 
-    def goes_on(self, arrival: Arrival) -> bool:
-        """Return whether an arrival has failed because the client went on to another server."""
-        return arrival is self._left
+    async def come(self, connect: Callable[[], Awaitable[object]]) -> None:
+        """Connect, and wait until one is in; also at another server, if one goes on to that.
+
+        Raises:
+            Refused: the session is over.
+            Unreachable: there is no answer, or the client was disconnected meanwhile.
+        """
+        while True:
+            # The one from before the wait: it ends with this connection, whatever comes after it.
+            arrival = self.expected()
+            await connect()
+            try:
+                await asyncio.shield(arrival)
+            except Unreachable:
+                if arrival is not self._left:
+                    raise
+            else:
+                return
 
     async def come_in(self, arrival: Arrival) -> bool:
         """Introduce oneself on a connection that has just been made. Return whether one is in.

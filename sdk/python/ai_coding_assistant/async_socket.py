@@ -139,22 +139,13 @@ class AsyncAICodingAssistantSocket:
             Refused: the session is over (`UNAUTHORIZED`).
             Unreachable: the server cannot be reached, or `disconnect` was called meanwhile.
         """
-        while True:
-            # The one from before the wait: it ends with this connection, whatever comes after it.
-            arrival = self._arrivals.expected()
-            try:
-                await self._client.connect()
-            except SocketIOError as error:
-                raise Unreachable(
-                    f"cannot reach {self.base_url}: {error}; is the server running?"
-                ) from error
-            try:
-                await asyncio.shield(arrival)
-            except Unreachable:
-                if not self._arrivals.goes_on(arrival):
-                    raise
-            else:
-                return self.user
+        try:
+            await self._arrivals.come(self._client.connect)
+        except SocketIOError as error:
+            raise Unreachable(
+                f"cannot reach {self.base_url}: {error}; is the server running?"
+            ) from error
+        return self.user
 
     async def disconnect(self) -> None:
         """Leave, for good."""

@@ -87,7 +87,6 @@ OWN: Final = (
     "sharing.js",
     "sign_in.js",
     "state.js",
-    "style.css",
     "tab_bar.js",
     "tabs.js",
     "talk.js",
@@ -99,6 +98,12 @@ OWN: Final = (
     "wire_drawer.js",
     "words.js",
 )
+STYLES: Final = (
+    *("base", "sign_in", "frame", "project", "search", "tabs", "file", "review", "text", "talk"),
+    *("windows", "wire", "phone"),
+)
+"""The parts of the page's style sheet, in their order: of rules that weigh as much the last one
+counts."""
 FILES: Final[Mapping[str, Path]] = {
     **{name: FOLDER / name for name in OWN},
     # Of the SDK: programs and people edit together by the same code, and wait by the same rule.
@@ -152,18 +157,18 @@ _NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class Asset:
-    """A file of the page. It is read and compressed when it is first asked for, in a thread: those
-    of the editor take 20 ms each.
+    """A file of the page, or several in one. It is read and compressed when it is first asked for,
+    in a thread: those of the editor take 20 ms each.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, *paths: Path) -> None:
+        self.paths = paths
         self._is_read = False
 
     @cached_property
     def content(self) -> bytes:
-        """Return what is in the file."""
-        return self.path.read_bytes()
+        """Return what is in the files."""
+        return b"".join(path.read_bytes() for path in self.paths)
 
     @cached_property
     def compressed(self) -> bytes:
@@ -186,7 +191,7 @@ class Asset:
         if not self._is_read:
             await asyncio.to_thread(self._read)
         headers = [
-            ("Content-Type", _TYPES[self.path.suffix]),
+            ("Content-Type", _TYPES[self.paths[0].suffix]),
             ("Cache-Control", "no-cache"),
             ("ETag", self.tag),
             ("Vary", "Accept-Encoding"),
@@ -203,6 +208,8 @@ def assets() -> Iterator[tuple[str, Asset]]:
     """Return each file of the page with its address."""
     for name, path in FILES.items():
         yield f"/web/{name}", Asset(path)
+    styles = (FOLDER / "styles" / f"{name}.css" for name in STYLES)
+    yield "/web/style.css", Asset(*styles)
     for name, place in PACKAGES.items():
         yield _address(name), Asset(FOLDER / "node_modules" / name / place)
 

@@ -73,6 +73,8 @@ def test_the_table_has_all_files_of_the_page() -> None:
     shown = {path.name for path in website.FOLDER.iterdir() if path.is_file()}
     others = {"index.html", "package.json", "package-lock.json", ".npmrc"}
     assert shown == others | set(website.OWN)
+    styles = {path.stem for path in (website.FOLDER / "styles").iterdir()}
+    assert styles == set(website.STYLES)
 
 
 async def test_the_page_lets_nothing_run_but_its_own(application: Application) -> None:
@@ -102,7 +104,8 @@ async def test_the_import_map_leads_to_files(application: Application) -> None:
 
 
 async def test_a_file_is_compressed_and_sent_once(application: Application) -> None:
-    plain = (website.FOLDER / "style.css").read_bytes()
+    parts = [website.FOLDER / "styles" / f"{name}.css" for name in website.STYLES]
+    plain = b"".join(part.read_bytes() for part in parts)
     status, headers, body = await get(application, "/web/style.css")
     assert (status, body) == (200, plain)
     assert headers["content-type"] == "text/css; charset=utf-8"

@@ -224,7 +224,7 @@ def accept_handshake(
 ) -> tuple[bytes, list[Extension]]:
     """Check a WebSocket handshake (RFC 6455, section 4.2) and start its answer.
 
-    Returns the answer's head, without the empty line at its end, and the extensions agreed on.
+    Return the answer's head, without the empty line at its end, and the extensions agreed on.
 
     Raises:
         RequestRefused: the request is no valid handshake.

@@ -1,4 +1,4 @@
-"""How an event is answered whose handler goes on after its first step, or fails."""
+"""The answer to an event whose handler goes on after its first step, or fails."""
 
 from __future__ import annotations
 

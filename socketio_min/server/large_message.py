@@ -140,7 +140,9 @@ class LargeMessage:
 
     @property
     def _owner(self) -> str:
-        """Return for whom the large messages of the connection count: an address, a user, or it."""
+        """Return for whom the large messages of the connection count: an address, a user, or the
+        connection itself.
+        """
         connection = self._receiver.connection
         return next((f"{kind} {name}" for kind, name in connection.owners()), connection.sid)
 

@@ -254,7 +254,7 @@ class Namespace(Registration):
     def admission(self, socket: Socket) -> Generator[Awaitable[Any], Any, None]:
         """Run the middlewares and the `connect` handler; what they raise refuses the socket.
 
-        Yields what has to be awaited before going on, and is sent its result, so that without
+        Yield what has to be awaited before going on, and take its result, so that without
         asynchronous functions no task is made.
 
         Raises:
@@ -291,7 +291,7 @@ class Namespace(Registration):
     def filtering(
         self, socket: Socket, event: str, args: list[Any]
     ) -> Generator[Awaitable[Any], Any, None]:
-        """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
+        """Run the event middlewares; what they raise drops the event. Yield as `admission` does."""
         for middleware in self.event_middlewares:
             result = middleware(socket, event, args)
             if is_awaitable(result):

@@ -98,7 +98,7 @@ class Recoveries:
     ) -> Generator[Awaitable[Any], Any, None]:
         """Restore the state of a client that presents a private id, then go on as for any other.
 
-        Yields as `Namespace.admission`.
+        Yield as `Namespace.admission` does.
         """
         namespace = socket.namespace
         # The dynamic namespace must stay if its last other socket leaves meanwhile.

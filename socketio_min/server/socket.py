@@ -162,7 +162,7 @@ class Socket:
     async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
         """Send an event and wait, at most `timeout` seconds, for the client's acknowledgement.
 
-        Returns None, the one argument of the acknowledgement, or a tuple of several.
+        Return None, the one argument of the acknowledgement, or a tuple of several.
 
         Raises:
             AcknowledgementTimeout: it did not come in time.

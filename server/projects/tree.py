@@ -18,7 +18,7 @@ import secrets
 import stat
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -72,8 +72,11 @@ class Tree:
                 for _ in left:
                     yield _unless_missing(error)
 
-    def write(self, path: str, content: bytes, *, new: bool = False) -> None:
-        """Give a file this content, durably. Folders on its way are made.
+    def write(
+        self, path: str, content: bytes, *, new: bool = False, unsettled: set[str] | None = None
+    ) -> None:
+        """Give a file this content, durably. Folders on its way are made. With `unsettled` it is
+        durable after `settle`.
 
         Raises:
             OSError: it cannot be written, its way leads over something that is no folder, or a
@@ -98,10 +101,10 @@ class Tree:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=folder)
                 raise
-            os.fsync(folder)
+            _settle(folder, path, unsettled)
 
-    def delete(self, path: str) -> None:
-        """Delete a file, if it is there.
+    def delete(self, path: str, *, unsettled: set[str] | None = None) -> None:
+        """Delete a file, if it is there. With `unsettled` that is durable after `settle`.
 
         Raises:
             OSError: it cannot be deleted.
@@ -111,7 +114,20 @@ class Tree:
             self._folder(path) as (folder, name),
         ):
             os.unlink(name, dir_fd=folder)
-            os.fsync(folder)
+            _settle(folder, path, unsettled)
+
+    def settle(self, unsettled: Iterable[str]) -> None:
+        """Make durable which files are in these folders, as far as those are there.
+
+        Raises:
+            OSError: one cannot be written.
+        """
+        for folder in unsettled:
+            with (
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+                self._folder(f"{folder}/." if folder else ".") as (descriptor, _),
+            ):
+                os.fsync(descriptor)
 
     def move(self, path: str, target: str, *, overwrite: bool) -> None:
         """Give a file, or a folder with all that is in it, another path. Folders on its way are
@@ -251,6 +267,14 @@ def _check_no_repository(folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.stat(_REPOSITORY, dir_fd=folder, follow_symlinks=False)
         raise RepositoryError
+
+
+def _settle(folder: int, path: str, unsettled: set[str] | None) -> None:
+    """Make durable that a file has come or gone, or leave its folder `unsettled`."""
+    if unsettled is None:
+        os.fsync(folder)
+    else:
+        unsettled.add(_folder_of(path))
 
 
 def _folder_of(path: str) -> str:

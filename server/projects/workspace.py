@@ -339,14 +339,20 @@ class Workspace:
 def _write_all(
     tree: Tree, changes: Iterable[tuple[Change, str | bytes | None]]
 ) -> tuple[str, OSError] | None:
-    """Write what has changed. Return the path of the first file that cannot be written, and why."""
-    for change, text in changes:
-        try:
+    """Write what has changed, each folder once to the disk. Return the path of the first file that
+    cannot be written, and why.
+    """
+    unsettled: set[str] = set()
+    path = ""
+    try:
+        for change, text in changes:
+            path = change.path
             if change.file is None:
-                tree.delete(change.path)
+                tree.delete(path, unsettled=unsettled)
             elif text is not None or change.created:
                 content = text.encode() if isinstance(text, str) else text or b""
-                tree.write(change.path, content, new=change.created)
-        except OSError as error:
-            return change.path, error
+                tree.write(path, content, new=change.created, unsettled=unsettled)
+        tree.settle(unsettled)
+    except OSError as error:
+        return path, error
     return None

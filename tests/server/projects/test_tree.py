@@ -132,6 +132,30 @@ def test_a_failed_write_leaves_nothing(root: Path) -> None:
     assert os.listdir(root / "a") == ["b.txt"]
 
 
+def test_a_folder_is_made_durable_once_for_many_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, synced, sync = Tree(root), list[int](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    folder, top = (root / "a").stat().st_ino, root.stat().st_ino
+    tree.write("a/c", b"c")
+    tree.delete("a/c")
+    assert synced.count(folder) == 2
+    unsettled: set[str] = set()
+    for name in ("a/c", "a/d", "e"):
+        tree.write(name, b"new", unsettled=unsettled)
+    tree.delete("a/b.txt", unsettled=unsettled)
+    assert (unsettled, synced.count(folder), synced.count(top)) == ({"a", ""}, 2, 0)
+    tree.settle({*unsettled, "gone", "e/no folder"})
+    assert (synced.count(folder), synced.count(top)) == (3, 1)
+    assert sorted(tree.files()) == ["a/c", "a/d", "e"]
+
+
 def test_a_folder_that_git_takes_for_a_repository_is_left_alone(root: Path) -> None:
     bare = root / "a" / "bare"
     (bare / "inner").mkdir(parents=True)

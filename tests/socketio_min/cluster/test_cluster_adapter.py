@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from socketio_min.cluster.messages import Acknowledgement, Broadcast
 from socketio_min.cluster.redis import RedisAdapter
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.link import Link
+from tests.engineio_min.harness import Clock
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.test_link import Inbox
 from tests.socketio_min.serving import Serving, serving
@@ -109,29 +110,43 @@ async def test_answers_may_come_in_a_channel_of_their_own(redis: RedisServer) ->
         assert [channel for channel, _ in inbox.messages] == [own, b"mine-response#/#"]
 
 
-async def test_a_server_that_is_silent_costs_the_timeout_only(redis: RedisServer) -> None:
-    async with pair(redis, request_timeout=0.1) as (a, b), outsider(redis) as link:
-        link.subscribe(REQUESTS, Inbox())
+async def test_a_server_that_is_silent_costs_the_timeout_only(
+    redis: RedisServer, clock: Clock
+) -> None:
+    async with pair(redis, request_timeout=2.0) as (a, b), outsider(redis) as link:
+        requests, responses = Inbox(), Inbox()
+        link.subscribe(REQUESTS, requests)
+        link.subscribe_prefix(RESPONSES, responses)
         await link.settle()
         here, own = await a.join()
         _, other = await b.join()
         b.io.on_server("hello", lambda: "hi")
+
+        async def late(question: Coroutine[Any, Any, Any], seconds: float) -> Any:
+            """Wait until the other server has answered, then for so long. Return the question."""
+            responses.messages.clear()
+            task = asyncio.ensure_future(question)
+            await until(lambda: responses.messages)
+            await adapter(a)._bus.call("PING")
+            await clock.advance(seconds)
+            return task
+
         with pytest.raises(
             AcknowledgementTimeout,
             match="got 2 sockets: 1 of 2 other servers did not answer in time",
         ) as error:
-            await a.io.fetch_sockets()
+            await (await late(a.io.fetch_sockets(), 2.0))
         found, remote = error.value.responses
         assert found is own
         assert isinstance(remote, RemoteSocket)
         assert remote.id == other.id
         with pytest.raises(AcknowledgementTimeout) as error:
-            await a.io.timeout(0.05).fetch_sockets()
+            await (await late(a.io.timeout(1.0).fetch_sockets(), 1.0))
         with pytest.raises(AcknowledgementTimeout, match="1 answers to 'hello': 1 of 2") as error:
-            await a.io.server_side_call("hello", timeout=0.1)
+            await (await late(a.io.server_side_call("hello", timeout=1.0), 1.0))
         assert error.value.responses == ["hi"]
         with pytest.raises(AcknowledgementTimeout, match="1 servers did not report") as error:
-            await a.io.to(own.id).timeout(0.1).call("ask")
+            await (await late(a.io.to(own.id).timeout(1.0).call("ask"), 1.0))
         await here.expect('420["ask"]')
 
 

@@ -280,8 +280,16 @@ async def test_who_does_not_answer_is_not_waited_for(
         await until(lambda: link._table.owner(0) and link._table.owner(0).port == b.port)  # type: ignore[union-attr]
         await b.close()
         await b.start()
-        login = iter([b"%0\r\n", b"+PONG\r\n"])
-        b._reply = lambda command: next(login, None)  # type: ignore[method-assign]
+        # It answers the login of each connection, which may be late and tried again, and no more.
+        login: list[bytes] = []
+
+        def reply(command: list[bytes]) -> bytes | None:
+            if command[0] == b"HELLO":
+                login[:] = [b"+PONG\r\n"]
+                return b"%0\r\n"
+            return login.pop() if login else None
+
+        b._reply = reply  # type: ignore[method-assign]
         link.subscribe_shard(b"c", print)
         await link.settle()
         assert "not all nodes of Redis at" in caplog.text

@@ -15,13 +15,21 @@ import pytest
 
 from socketio_min.cluster.redis import link as link_module
 from socketio_min.cluster.redis.address import parse_url
-from socketio_min.cluster.redis.connection import Connection, Subscribing
-from socketio_min.cluster.redis.link import Link, escape_glob
+from socketio_min.cluster.redis.connection import (
+    PATIENCE,
+    PING_INTERVAL,
+    Connection,
+    Subscribing,
+)
+from socketio_min.cluster.redis.link import RETRY_MAX, Link, escape_glob
 from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
+from tests.engineio_min.harness import Clock
 from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
 from tests.waiting import eventually as until
+from tests.waiting import patient
+from tests.waiting import until as turned_until
 
 CERTIFICATE = str(Path(__file__).parent.parent.parent / "engineio_min/localhost.pem")
 
@@ -295,25 +303,29 @@ async def test_a_server_without_redis_starts(caplog: pytest.LogCaptureFixture) -
     assert "does not answer: only clients of this server are reached" in caplog.text
 
 
-async def test_a_black_hole_is_noticed_and_left(redis: RedisServer) -> None:
-    async with proxied(redis.port) as proxy, linked(proxy.url, **FAST) as link:
+async def test_a_black_hole_is_noticed_and_left(redis: RedisServer, clock: Clock) -> None:
+    async with proxied(redis.port) as proxy, linked(proxy.url) as link:
         inbox = Inbox()
         link.subscribe(b"c", inbox)
         await link.settle()
         # Life signs keep it up.
-        await asyncio.sleep(0.25)
+        for _ in range(3):
+            await clock.advance(PING_INTERVAL)
+            assert await link.subscribers(b"c") == 1
+            await clock.advance(PATIENCE)
         assert proxy.accepted == 1
-        assert 0 < link.status.lag < 0.25
-        asked = asyncio.ensure_future(link.subscribers(b"c"))
-        assert await asked == 1
+        assert 0 < link.status.lag < PATIENCE
         proxy.swallowing = True
         asked = asyncio.ensure_future(link.subscribers(b"c"))
-        await until(lambda: not link.status.connected)
+        await clock.advance(PING_INTERVAL)
+        await clock.advance(PATIENCE)
+        await turned_until(lambda: not link.status.connected)
         proxy.swallowing = False
-        await until(lambda: link.status.connected)
-        assert await asked >= 1
+        await clock.advance(RETRY_MAX)
+        await turned_until(lambda: link.status.connected)
+        assert await patient(asked) >= 1
         link.publish(b"c", b"1")
-        await until(lambda: inbox.messages)
+        await turned_until(lambda: inbox.messages)
 
 
 async def test_a_stopped_redis_is_noticed() -> None:

@@ -8,7 +8,7 @@ import math
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.errors import UsageError
@@ -358,10 +358,12 @@ def usable_descriptors(descriptors: float) -> float:
     return descriptors - min(descriptors // 2, 2 * TOLD_AT_ONCE + descriptors // 32)
 
 
+@cache
 def reserve_read_buffer() -> None:
     """Let the allocator keep the 256 KiB that asyncio reads into.
 
     With an unlucky heap every read would map and unmap that memory: polling three times slower,
-    measured. Freeing a larger block once raises the threshold above which glibc maps.
+    measured. Freeing a larger block once raises the threshold above which glibc maps, for as long
+    as the process lasts.
     """
     bytearray(4 << 20)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -206,12 +206,21 @@ class Asset:
 
 def assets() -> Iterator[tuple[str, Asset]]:
     """Return each file of the page with its address."""
-    for name, path in FILES.items():
-        yield f"/web/{name}", Asset(path)
-    styles = (FOLDER / "styles" / f"{name}.css" for name in STYLES)
-    yield "/web/style.css", Asset(*styles)
-    for name, place in PACKAGES.items():
-        yield _address(name), Asset(FOLDER / "node_modules" / name / place)
+    for address, paths in _places().items():
+        yield address, Asset(*paths)
+
+
+@cache
+def _places() -> dict[str, tuple[Path, ...]]:
+    """Return which files each address is made of. A process may have many servers, one after the
+    other.
+    """
+    packages = FOLDER / "node_modules"
+    return {
+        **{f"/web/{name}": (path,) for name, path in FILES.items()},
+        "/web/style.css": tuple(FOLDER / "styles" / f"{name}.css" for name in STYLES),
+        **{_address(name): (packages / name / place,) for name, place in PACKAGES.items()},
+    }
 
 
 def page(auth_mode: str) -> Callable[[Request], Response]:

@@ -220,6 +220,13 @@ async def test_no_packet_waits_for_the_one_before() -> None:
     await server.stop()
 
 
+def test_the_read_buffer_is_reserved_once_for_the_process() -> None:
+    http_module.reserve_read_buffer.cache_clear()
+    for _ in range(2):
+        http_module.reserve_read_buffer()
+    assert http_module.reserve_read_buffer.cache_info().misses == 1
+
+
 async def test_an_http_server_may_listen_twice_and_again_after_closing(http: HttpServer) -> None:
     for _ in range(2):
         await http.listen(port=0)

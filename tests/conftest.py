@@ -23,7 +23,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.order import dealt
 from tests.scratch import write_in_memory
 
@@ -33,7 +33,7 @@ write_in_memory()
 # look for a smaller example, which takes up to five minutes: the blob reproduces the one it found.
 settings.register_profile(
     "socketio_min",
-    max_examples=50 * EFFORT,
+    max_examples=examples(50),
     deadline=None,
     derandomize="CI" in os.environ,
     phases=[

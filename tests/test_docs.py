@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from socketio_min import Client, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
+from tests.forked import Forks
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -56,9 +58,22 @@ NAMES = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with closing(Forks()) as forks:
+        yield forks
+
+
 @pytest.mark.parametrize("code", PYTHON)
-def test_an_example_runs(code: str) -> None:
-    subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=ROOT, check=True, timeout=30)
+def test_an_example_runs(code: str, forks: Forks) -> None:
+    assert forks.run(code) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("1 / 0", 1), ("import sys; sys.exit(3)", 3), ("assert __name__", 0)]
+)
+def test_how_an_example_ends_is_seen(code: str, status: int, forks: Forks) -> None:
+    assert forks.run(code) == status
 
 
 # Where an exercise has dots, one way to solve it.

@@ -1,4 +1,4 @@
-"""Ten thousand idle clients of a server in a process of its own: what they take, and give back."""
+"""Thousands of idle clients of a server in a process of its own: what they take, and give back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.effort import EFFORT
 from tests.engineio_min.harness import WEBSOCKET
 from tests.engineio_min.wire import HANDSHAKE, encode_request
 
@@ -55,7 +56,8 @@ async def main():
 asyncio.run(main())
 """
 
-CLIENTS = 10_000
+# A leak of 500 bytes for each is a megabyte.
+CLIENTS = 2_000 if EFFORT == 1 else 10_000
 
 
 def control(port: int, path: str) -> dict[str, int]:
@@ -94,7 +96,7 @@ def open_clients(port: int, count: int) -> list[socket.socket]:
     return opened
 
 
-def test_ten_thousand_idle_clients_are_held_and_released_without_a_leak() -> None:
+def test_idle_clients_are_held_and_released_without_a_leak() -> None:
     """Invariant: the process holds them at once, and afterwards nothing of them is left; a second
     round needs no more memory than the first.
     """
@@ -121,10 +123,10 @@ def test_ten_thousand_idle_clients_are_held_and_released_without_a_leak() -> Non
                 client.close()
             started = time.monotonic()
             # A turn of the event loop writes to some of them.
-            while (state := control(port, "/state"))["connections"] > 1 or state["objects"]:
+            # The control request's own connection and timer are left.
+            nothing = {"sessions": 0, "connections": 1, "timers": 1, "objects": 0}
+            while not nothing.items() <= (state := control(port, "/state")).items():
                 assert time.monotonic() - started < 60, f"not released: {state}"
-            assert state["sessions"] == 0
-            assert state["timers"] == 1
         # Everything that the first round had is free for the second.
         assert resident[1] < resident[0] + CLIENTS * 500
         control(port, "/end")

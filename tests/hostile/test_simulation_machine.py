@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.effort import EFFORT
+from tests.effort import EFFORT, examples
 from tests.hostile.simulation import steps
 from tests.hostile.simulation.application import METHODS, NAMESPACES, ROOMS
 from tests.hostile.simulation.client import Client
@@ -174,5 +174,5 @@ class SimulatedServer(RuleBasedStateMachine):
 
 TestSimulatedServer = SimulatedServer.TestCase
 TestSimulatedServer.settings = settings(
-    max_examples=15 * EFFORT, stateful_step_count=40, derandomize=EFFORT == 1
+    max_examples=examples(15), stateful_step_count=40, derandomize=EFFORT == 1
 )

@@ -26,7 +26,7 @@ from server.api.registry import EventSpec
 from server.api.types import Payload
 from server.application import Application
 from server.events import EVENTS
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import connected
@@ -414,7 +414,7 @@ SENT = ALMOST_VALID | st.tuples(
 )
 
 
-@settings(max_examples=30 * EFFORT)
+@settings(max_examples=examples(30))
 @given(st.lists(SENT, min_size=1, max_size=12))
 def test_every_event_is_answered(sent: list[tuple[str, list[Any]]]) -> None:
     async def scenario(directory: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from server.fair_queue import FairQueue
-from tests.effort import EFFORT
+from tests.effort import examples
 
 OWNERS = st.sampled_from("abc")
 
@@ -121,4 +121,4 @@ class Turns(RuleBasedStateMachine):
 
 
 TestTurns = Turns.TestCase
-TestTurns.settings = settings(max_examples=20 * EFFORT, stateful_step_count=30)
+TestTurns.settings = settings(max_examples=examples(20), stateful_step_count=30)

@@ -1,6 +1,6 @@
 """SIGKILL at any moment.
 
-Invariants, each of 100 times:
+Invariants, each of so many times:
 - What was acknowledged is there; what was not is there as a whole, or not at all.
 - The database is sound, and the next server starts on it.
 - Tokens of locks are greater than all before.
@@ -16,16 +16,18 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 import websockets
 
 from server.store import contents, parts
 from server.store.sqlite import Sqlite
+from tests.effort import examples
 from tests.server import killing
 from tests.server.running import running
 from tests.server.wire import connected
 from tests.waiting import PATIENCE
 
-ROUNDS = 100
+ROUNDS = examples(60)
 IN_FLIGHT = 4
 """Events that are sent and not yet acknowledged, also when the server is killed."""
 LONG = 100_000
@@ -140,6 +142,7 @@ def _made_before(path: str, number: int, version: str) -> bool:
     return made < number or step <= int(version.split("-")[1])
 
 
+@pytest.mark.search
 async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     processes = killing.context()
     chance = random.Random(5)

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.api.errors import Code
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.stage import PROJECT, Stage, failure_of, staged, untold
 from tests.server.test_events import VALID
 
@@ -174,7 +174,7 @@ def test_a_wrong_type_is_named_with_its_place(fuzzed: Fuzzed, event: str) -> Non
     assert fuzzed.send(event, PAYLOADS[event], 2)["error"]["code"] == "VALIDATION_ERROR"
 
 
-@settings(max_examples=75 * EFFORT)
+@settings(max_examples=examples(75))
 @given(st.sampled_from(FIELDS), WRONG, st.sampled_from(["put", "add", "remove"]))
 def test_any_mutation_of_a_payload_is_answered(
     mutated: Fuzzed, field: tuple[str, Place], value: Any, how: str

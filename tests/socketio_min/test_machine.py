@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from socketio_min import MemoryAdapter, Server, Socket
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.serving import Transport, serving
 from tests.socketio_min.wire import Client
 from tests.waiting import until
@@ -184,5 +184,5 @@ class ServerAgainstModel(RuleBasedStateMachine):
 
 TestServerAgainstModel = ServerAgainstModel.TestCase
 TestServerAgainstModel.settings = settings(
-    max_examples=15 * EFFORT, stateful_step_count=25, derandomize=True
+    max_examples=examples(15), stateful_step_count=25, derandomize=True
 )

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from socketio_min.errors import PacketError
 from socketio_min.protocol.msgpack import MsgpackParser
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT, Packet
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.protocol.msgpack.test_parser import well_formed
 from tests.socketio_min.protocol.values import ack_ids, namespaces, values
 
@@ -115,7 +115,7 @@ def test_both_refuse_a_packet_without_a_namespace(ask: Ask) -> None:
 
 
 @given(namespaces, st.lists(values, max_size=3), ack_ids)
-@settings(max_examples=25 * EFFORT)
+@settings(max_examples=examples(25))
 def test_values_survive_both_parsers(
     ask: Ask, namespace: str, args: list[Any], ack_id: int | None
 ) -> None:

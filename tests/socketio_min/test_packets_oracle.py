@@ -23,7 +23,7 @@ from socketio_min.protocol.packets import (
     DISCONNECT,
     EVENT,
 )
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.official_parser import (
     Oracle,
     ack_ids,
@@ -45,7 +45,7 @@ from tests.socketio_min.official_parser import (
 plain_values = nested(plain_leaves)
 
 
-@settings(max_examples=100 * EFFORT)
+@settings(max_examples=examples(100))
 @given(namespaces, names, arguments, ack_ids)
 def test_the_official_parser_reads_our_events(
     oracle: Oracle, namespace: str, name: str, args: list[Any], ack_id: int | None
@@ -98,7 +98,7 @@ def test_the_official_parser_reads_our_other_packets(
         }
 
 
-@settings(max_examples=100 * EFFORT)
+@settings(max_examples=examples(100))
 @given(namespaces, st.sampled_from([EVENT, ACK]), names, arguments, ack_ids)
 def test_we_read_the_official_parsers_events_and_acknowledgements(
     oracle: Oracle, namespace: str, type_: int, name: str, args: list[Any], ack_id: int | None

@@ -24,7 +24,7 @@ from socketio_min.protocol.packets import (
     EVENT,
     RESERVED_EVENTS,
 )
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.official_parser import (
     Oracle,
     ack_ids,
@@ -250,7 +250,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=150 * EFFORT)
+@settings(max_examples=examples(150))
 @given(st.lists(pieces, max_size=10).map("".join))
 def test_verdicts_agree_on_pieces_of_packets(oracle: Oracle, text: str) -> None:
     check_verdicts(oracle, text)
@@ -267,7 +267,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=150 * EFFORT)
+@settings(max_examples=examples(150))
 @given(damaged())
 def test_verdicts_agree_on_damaged_packets(oracle: Oracle, text: str) -> None:
     check_verdicts(oracle, text)

@@ -17,7 +17,7 @@ from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.known_heads import KnownHead, request_end
 from engineio_min.http.reader import RequestReader
 from engineio_min.request import Request
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.hostile.http_recorder import RecordingServer, Turns
 from tests.hostile.memory import MemoryTransport
 
@@ -238,7 +238,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@settings(max_examples=75 * EFFORT)
+@settings(max_examples=examples(75))
 @given(
     kinds=st.lists(READS, min_size=1, max_size=3),
     order=st.lists(st.integers(0, 5), min_size=2, max_size=8),
@@ -322,7 +322,7 @@ WHOLE = (
 )
 
 
-@settings(max_examples=75 * EFFORT, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(
     requests=st.lists(st.sampled_from(WHOLE), min_size=1, max_size=8),
     cuts=st.lists(st.integers(0, 1000), max_size=6),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engineio_min.protocol.deadlines import NEVER, DeadlineQueue
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.engineio_min.watched import Watched
 
 
@@ -104,7 +104,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=30 * EFFORT, stateful_step_count=30)
+TestQueueMachine.settings = settings(max_examples=examples(30), stateful_step_count=30)
 
 
 def test_owners_expire_in_the_order_of_their_deadlines() -> None:

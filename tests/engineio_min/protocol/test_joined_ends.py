@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Session, Timing
-from tests.effort import EFFORT
+from tests.effort import examples
 
 # -- both ends, joined in memory
 
@@ -157,4 +157,4 @@ class JoinedEnds(RuleBasedStateMachine):
 TestJoinedEnds = JoinedEnds.TestCase
 
 
-TestJoinedEnds.settings = settings(max_examples=25 * EFFORT)
+TestJoinedEnds.settings = settings(max_examples=examples(25))

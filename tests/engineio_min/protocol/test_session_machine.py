@@ -25,7 +25,7 @@ from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet, message_packet
 from engineio_min.protocol.phases import CANDIDATE, CLOSED, IDLE, OPENED, PROBED, Closed, Upgraded
 from engineio_min.protocol.session import Session, Timing
-from tests.effort import EFFORT
+from tests.effort import examples
 
 # It covers nothing that others do not, and counting would make it twice as slow.
 pytestmark = pytest.mark.no_cover
@@ -328,7 +328,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert self.delivered == self.sent
 
 
-MACHINE_SETTINGS = settings(max_examples=30 * EFFORT, stateful_step_count=40)
+MACHINE_SETTINGS = settings(max_examples=examples(30), stateful_step_count=40)
 
 
 TestSessionMachine = SessionMachine.TestCase

@@ -26,7 +26,7 @@ from server.documents.changes import Change, ChangeError, joined, replacement
 from server.documents.utf16 import plain, units
 from socketio_min.protocol.packets import MAX_VALUES
 from socketio_min.protocol.weights import has_more_values
-from tests.effort import EFFORT
+from tests.effort import examples
 
 FOLDER = Path(__file__).parent
 RECORDED: list[dict[str, Any]] = json.loads((FOLDER / "changes.json").read_text("ascii"))
@@ -109,7 +109,7 @@ def case_of(
 CASES = st.builds(case_of, TEXTS, STEPS, STEPS, STEPS)
 
 
-@settings(max_examples=75 * EFFORT, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(CASES)
 def test_it_is_what_codemirror_makes_of_any_case(oracle: Oracle, case: dict[str, Any]) -> None:
     assert joined_pairs(answer(case)) == joined_pairs(oracle(case))

@@ -28,7 +28,7 @@ from server.store import locks, membership, nodes
 from server.store.connection import Connection
 from server.store.held_locks import Grant, Held, check_others
 from server.store.postgres import Postgres
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.at_once import result
 from tests.server.databases import undone
 
@@ -269,14 +269,14 @@ class LockMachine(RuleBasedStateMachine):
         self.locks.undo()
 
 
-def run(driver: Callable[[], Driver], examples: int) -> None:
+def run(driver: Callable[[], Driver], thorough: int) -> None:
     class Machine(LockMachine):
         def __init__(self) -> None:
             super().__init__(driver)
 
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=examples * EFFORT, stateful_step_count=30, deadline=None),
+        settings=settings(max_examples=examples(thorough), stateful_step_count=30, deadline=None),
     )
 
 

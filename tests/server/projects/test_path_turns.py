@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.projects.path_turns import PathTurns
-from tests.effort import EFFORT
+from tests.effort import examples
 
 PATHS = st.sets(st.sampled_from("abc")) | st.none()
 
 
-@settings(max_examples=30 * EFFORT)
+@settings(max_examples=examples(30))
 @given(st.lists(PATHS, max_size=8), st.sets(st.integers(0, 7)))
 def test_those_who_meet_take_turns_in_the_order_of_asking(
     asked: list[set[str] | None], given_up: set[int]

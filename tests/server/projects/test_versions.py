@@ -22,7 +22,7 @@ from server.projects.comparing import compare
 from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
 from server.store.parts import Stored
 from server.store.snapshots import Differing
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -302,7 +302,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12 * EFFORT)
+@settings(max_examples=examples(12))
 @given(STEPS)
 def test_a_restored_version_has_the_files_of_its_time(steps: list[tuple[str, Any, Any]]) -> None:
     async def scenario(directory: Path) -> None:

@@ -20,7 +20,7 @@ from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
 from server.store import contents, folders, membership, trees
 from server.store.connection import Connection
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import undone
 from tests.server.store.consistency import check_consistency
 
@@ -48,7 +48,7 @@ def do(c: Connection, changes: list[tuple[str, str | None]]) -> None:
             contents.write(c, "p", path, text, user_id="ada", now="")
 
 
-@settings(max_examples=60 * EFFORT, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(CHANGES, st.lists(CHANGES, max_size=8), st.sampled_from(["new", "z/a", "Z"]), st.booleans())
 def test_changes_between_steps(
     empty: Connection,

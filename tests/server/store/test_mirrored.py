@@ -26,7 +26,7 @@ from server.store.documents import Documents
 from server.store.mirrored import Compared, OtherMirror
 from server.store.postgres import Postgres
 from server.store.taking_over import take_over
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import undone
 
 NODES = ("n1", "n2")
@@ -167,7 +167,7 @@ def test_two_servers_mirror_a_directory_by_turns(shared_connection: Connection) 
 
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=10 * EFFORT, stateful_step_count=15, deadline=None),
+        settings=settings(max_examples=examples(10), stateful_step_count=15, deadline=None),
     )
 
 

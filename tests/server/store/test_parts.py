@@ -33,7 +33,7 @@ from server.store.files import Edit
 from server.store.parts import PART, Coming, Kept, Reading
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import started, undone
 from tests.server.gate import closed_gate
 
@@ -61,7 +61,7 @@ def tidied(connection: Connection) -> tuple[int, int, int]:
     return first, second, third
 
 
-@settings(deadline=None, max_examples=30 * EFFORT)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=4),
     st.integers(0, 100),

@@ -23,7 +23,7 @@ from server.store.connection import Connection
 from server.store.document_records import Edit
 from server.store.documents import Documents
 from server.store.loaded_documents import Document
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import undone
 
 ADA = User("ada", "Ada")
@@ -101,7 +101,7 @@ def test_two_servers_edit_one_document(empty: Connection) -> None:
 
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=4 * EFFORT, stateful_step_count=10, deadline=None),
+        settings=settings(max_examples=examples(4), stateful_step_count=10, deadline=None),
     )
 
 

@@ -21,7 +21,7 @@ from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, membership, snapshots, trees
 from server.store.connection import Connection
 from server.store.parts import Stored
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import undone
 from tests.server.store.consistency import check_consistency
 
@@ -42,7 +42,7 @@ def present_contents(c: Connection) -> dict[str, Stored]:
     return tree_contents(c, trees.of_project(c, "p"))
 
 
-@settings(max_examples=30 * EFFORT, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(CHANGES, CHANGES, st.lists(CHANGES, max_size=14), st.booleans())
 def test_changes_between_steps(
     empty: Connection,
@@ -113,7 +113,7 @@ def test_changes_between_steps(
         check_consistency(c)
 
 
-@settings(max_examples=30 * EFFORT, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(CHANGES, CHANGES, st.integers(1, 7))
 def test_the_pieces_of_a_comparison_find_what_differs(
     empty: Connection,

@@ -25,7 +25,7 @@ from server.store.document_records import Edit
 from server.store.documents import Documents
 from server.store.store import Store
 from server.store.taking_over import AT_ONCE, Found, take_over
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.server.databases import undone
 from tests.server.store.meter import MOST_STEPS, metered
 
@@ -72,7 +72,7 @@ def tables(connection: Connection) -> list[Any]:
 @pytest.mark.parametrize("touching", [False, True])
 def test_many_at_once_are_as_one_after_the_other(empty: Connection, touching: bool) -> None:
     @given(there=DIRECTORY, opened=st.booleans(), found=st.lists(DIRECTORY, max_size=3))
-    @settings(max_examples=10 * EFFORT, deadline=None)
+    @settings(max_examples=examples(10), deadline=None)
     def check(there: dict[str, str], opened: bool, found: list[dict[str, str]]) -> None:
         seen = []
         for at_once in (True, False):

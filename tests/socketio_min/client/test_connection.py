@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from socketio_min import ConnectionFailed
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.client.connecting import (
     NAMESPACES,
     REACTIONS,
@@ -138,7 +138,7 @@ class Connecting(RuleBasedStateMachine):
 
 
 TestConnecting = Connecting.TestCase
-TestConnecting.settings = settings(max_examples=20 * EFFORT, stateful_step_count=40)
+TestConnecting.settings = settings(max_examples=examples(20), stateful_step_count=40)
 
 
 # -- what once ended neither connected nor told

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 from socketio_min.cluster.redis import RedisAdapter
 from socketio_min.cluster.redis.connection import Connection
-from tests.effort import EFFORT
+from tests.effort import examples
 from tests.socketio_min.cluster.simulated_cluster import Action, Step, simulate
 
 ACTIONS = get_args(Action)
@@ -45,13 +45,13 @@ def steps(actions: tuple[str, ...]) -> st.SearchStrategy[list[Step]]:
     return st.lists(one, max_size=40)
 
 
-@settings(max_examples=20 * EFFORT)
+@settings(max_examples=examples(20))
 @given(steps(PEACEFUL), st.integers(0, 2**32))
 def test_in_peace_nothing_is_lost(plan: list[Step], seed: int) -> None:
     simulate(plan, seed)
 
 
-@settings(max_examples=20 * EFFORT)
+@settings(max_examples=examples(20))
 @given(steps(ACTIONS), st.integers(0, 2**32))
 def test_faults_cost_messages_only(plan: list[Step], seed: int) -> None:
     simulate(plan, seed)

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from socketio_min.cluster import recovery_rooms
 from socketio_min.cluster.recovery_log import EVENT_OVERHEAD, EventLog
 from socketio_min.cluster.recovery_rooms import RoomHistory
-from tests.effort import EFFORT
+from tests.effort import examples
 
 NAMES = st.sampled_from(("a", "b", "c"))
 SOME_NAMES = st.lists(NAMES, max_size=3, unique=True)
@@ -107,9 +107,9 @@ class ReturningLate(Returning):
 
 
 TestReturning = Returning.TestCase
-TestReturning.settings = settings(max_examples=20 * EFFORT, stateful_step_count=30)
+TestReturning.settings = settings(max_examples=examples(20), stateful_step_count=30)
 TestReturningLate = ReturningLate.TestCase
-TestReturningLate.settings = settings(max_examples=20 * EFFORT, stateful_step_count=30)
+TestReturningLate.settings = settings(max_examples=examples(20), stateful_step_count=30)
 
 
 def test_an_offset_is_the_name_of_the_log_and_a_number() -> None:

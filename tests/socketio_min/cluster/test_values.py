@@ -18,7 +18,7 @@ from socketio_min import EncodeError
 from socketio_min.cluster.redis import msgpack
 from socketio_min.cluster.values import dump_json, from_body, has_bytes, name_bytes, portable
 from socketio_min.errors import PacketError
-from tests.effort import EFFORT
+from tests.effort import examples
 
 Pair = namedtuple("Pair", "a b")
 
@@ -81,7 +81,7 @@ def test_names_are_utf_8() -> None:
 
 
 @given(JSON)
-@settings(max_examples=30 * EFFORT)
+@settings(max_examples=examples(30))
 def test_json_s_values_come_back(value: Any) -> None:
     assert msgpack.unpack(msgpack.pack(portable([value]))) == [value]
     assert msgpack.unpack_any(dump_json({"a": portable([value])})) == {"a": [value]}

@@ -17,7 +17,7 @@ from socketio_min.errors import PacketError, ProtocolError
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT
 from socketio_min.protocol.peer import Peer, PeerRules
-from tests.effort import EFFORT
+from tests.effort import examples
 
 # Values in a packet for a namespace; of a CONNECT, twice as many.
 MOST_VALUES = 500
@@ -418,4 +418,4 @@ class PeerAgainstModel(RuleBasedStateMachine):
 
 
 TestPeerAgainstModel = PeerAgainstModel.TestCase
-TestPeerAgainstModel.settings = settings(max_examples=30 * EFFORT, stateful_step_count=40)
+TestPeerAgainstModel.settings = settings(max_examples=examples(30), stateful_step_count=40)

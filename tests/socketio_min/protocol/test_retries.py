@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from socketio_min.protocol.retries import Answer, RetryQueue
-from tests.effort import EFFORT
+from tests.effort import examples
 
 LOST = TimeoutError("no answer")
 
@@ -103,4 +103,4 @@ class Retrying(RuleBasedStateMachine):
 
 
 TestRetrying = Retrying.TestCase
-TestRetrying.settings = settings(max_examples=20 * EFFORT)
+TestRetrying.settings = settings(max_examples=examples(20))

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from socketio_min.protocol.turns import Turns
-from tests.effort import EFFORT
+from tests.effort import examples
 
 
 class Loop:
@@ -242,7 +242,7 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
 
 TestTurnsAgainstSpecification = TurnsAgainstSpecification.TestCase
 TestTurnsAgainstSpecification.settings = settings(
-    max_examples=30 * EFFORT, stateful_step_count=40, derandomize=True
+    max_examples=examples(30), stateful_step_count=40, derandomize=True
 )
 
 

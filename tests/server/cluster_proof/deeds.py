@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.server.cluster_proof.stage import Stage
+from tests.server.cluster_proof.stage import Stage, swallowing
 
 Deed = Callable[[Stage, float], Awaitable[float]]
 """Takes the stage, and how long what is away stays away, in seconds."""
@@ -28,6 +28,14 @@ async def a_worker_is_killed(stage: Stage, seconds: float) -> float:
     return time.monotonic()
 
 
+async def a_node_is_unreachable(stage: Stage, seconds: float) -> float:
+    """Swallow all between a node's machine and the others: nginx, Redis and PostgreSQL."""
+    node = stage.nodes[0]
+    with swallowing([node.from_nginx, node.to_postgres, node.to_redis]):
+        await asyncio.sleep(seconds)
+    return time.monotonic()
+
+
 async def redis_is_killed(stage: Stage, seconds: float) -> float:
     """Kill Redis, and start an empty one later."""
     await asyncio.to_thread(stage.redis.kill)
@@ -38,9 +46,8 @@ async def redis_is_killed(stage: Stage, seconds: float) -> float:
 
 async def redis_is_unreachable(stage: Stage, seconds: float) -> float:
     """Swallow all between the nodes and Redis."""
-    stage.to_redis.swallowing = True
-    await asyncio.sleep(seconds)
-    stage.to_redis.swallowing = False
+    with swallowing([node.to_redis for node in stage.nodes]):
+        await asyncio.sleep(seconds)
     return time.monotonic()
 
 
@@ -54,20 +61,18 @@ async def postgres_is_killed(stage: Stage, seconds: float) -> float:
 
 async def postgres_is_unreachable(stage: Stage, seconds: float) -> float:
     """Swallow all between the nodes and PostgreSQL."""
-    stage.to_postgres.swallowing = True
-    await asyncio.sleep(seconds)
-    stage.to_postgres.swallowing = False
+    with swallowing([node.to_postgres for node in stage.nodes]):
+        await asyncio.sleep(seconds)
     return time.monotonic()
 
 
 async def a_worker_is_killed_without_postgres(stage: Stage, seconds: float) -> float:
     """Kill a worker while PostgreSQL is unreachable: its clients come back to one without it."""
     node = stage.nodes[1]
-    stage.to_postgres.swallowing = True
-    await asyncio.sleep(seconds / 4)
-    former = await node.kill_worker()
-    await asyncio.sleep(seconds / 4)
-    stage.to_postgres.swallowing = False
+    with swallowing([one.to_postgres for one in stage.nodes]):
+        await asyncio.sleep(seconds / 4)
+        former = await node.kill_worker()
+        await asyncio.sleep(seconds / 4)
     await node.has_replaced(former)
     return time.monotonic()
 
@@ -78,7 +83,7 @@ async def everything_is_restarted(stage: Stage, seconds: float) -> float:
         await node.replace_workers()
     for node in stage.nodes:
         await node.stop()
-        await stage.start_node(node)
+        await node.start()
     return time.monotonic()
 
 
@@ -87,6 +92,7 @@ DEEDS: dict[str, Deed] = {
     for deed in (
         a_worker_is_killed,
         a_node_is_killed,
+        a_node_is_unreachable,
         redis_is_killed,
         redis_is_unreachable,
         postgres_is_killed,

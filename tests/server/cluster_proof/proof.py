@@ -119,7 +119,7 @@ class Proof:
             await self._write_late(guarded, token)
         back = await self._back(over)
         if self.stage.absent is not None:
-            await self.stage.start_node(self.stage.absent)
+            await self.stage.absent.start()
             self.stage.absent = None
         await asyncio.sleep(AFTER_SECONDS)
         self.going.clear()

@@ -1,6 +1,7 @@
 """A cluster of processes as its users run it: nodes with workers, nginx, Redis and PostgreSQL.
 
-The nodes reach Redis and PostgreSQL by a network that can swallow everything.
+nginx reaches each node, and each node Redis and PostgreSQL, by a network that can swallow
+everything.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 from scripts.cluster import NGINX, free_ports, program
@@ -45,12 +46,35 @@ async def takes_clients(port: int) -> bool:
     return False
 
 
-class Node:
-    """A node with its workers; each start writes on into the same log."""
+@contextmanager
+def swallowing(proxies: Sequence[Proxy]) -> Iterator[None]:
+    """Swallow all that goes by these proxies for as long as the block lasts."""
+    for proxy in proxies:
+        proxy.swallowing = True
+    try:
+        yield
+    finally:
+        for proxy in proxies:
+            proxy.swallowing = False
 
-    def __init__(self, command: Sequence[str], name: str, port: int, folder: Path) -> None:
+
+class Node:
+    """A node with its workers; each start writes on into the same log.
+
+    `from_nginx`, `to_postgres` and `to_redis` are the ways from and to its machine.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        name: str,
+        port: int,
+        folder: Path,
+        ways: tuple[Proxy, Proxy, Proxy],
+    ) -> None:
         self.name = name
         self.port = port
+        self.from_nginx, self.to_postgres, self.to_redis = ways
         self.log = folder / f"{name}.log"
         # Characters of the log that were looked at.
         self._read = 0
@@ -58,15 +82,17 @@ class Node:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, environment: dict[str, str]) -> None:
+    async def start(self) -> None:
         """Start it, and wait until it takes clients."""
         own = {"NODE_NAME": self.name, "PORT": str(self.port), "HOST": "127.0.0.1"}
         own |= {"WORKERS": str(WORKERS), "DATA_DIR": str(self._folder / self.name)}
+        place = f"{DATABASE}@127.0.0.1:{self.to_postgres.port}/{DATABASE}"
+        own |= {"DATABASE_URL": f"postgresql://{place}", "REDIS_URL": self.to_redis.url}
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 cwd=ROOT,
-                env={**os.environ, **environment, **own},
+                env={**os.environ, **own},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -161,35 +187,29 @@ class Node:
 class Stage:
     """All parts. `port` is that of nginx."""
 
-    def __init__(
-        self, postgres: PostgresServer, redis: RedisServer, database: Proxy, link: Proxy
-    ) -> None:
+    def __init__(self, postgres: PostgresServer, redis: RedisServer) -> None:
         self.postgres = postgres
         self.redis = redis
-        self.to_postgres = database
-        self.to_redis = link
         self.port = 0
         self.nodes: list[Node] = []
         # The one that was killed and has not begun again.
         self.absent: Node | None = None
 
-    @property
-    def _environment(self) -> dict[str, str]:
-        name = DATABASE
-        return {
-            "DATABASE_URL": f"postgresql://{name}@127.0.0.1:{self.to_postgres.port}/{name}",
-            "REDIS_URL": self.to_redis.url,
-        }
-
     async def start(self, stack: AsyncExitStack, folder: Path, command: Sequence[str]) -> None:
         """Start the nodes and nginx."""
         await asyncio.to_thread(self.postgres.add_database, DATABASE)
-        first, second, self.port = free_ports(3)
-        for name, port in zip(NAMES, (first, second), strict=True):
-            node = Node(command, name, port, folder)
+        *ports, self.port = free_ports(1 + len(NAMES))
+        socket = self.postgres.folder / ".s.PGSQL.5432"
+        for name, port in zip(NAMES, ports, strict=True):
+            ways = [
+                await stack.enter_async_context(proxied(target))
+                for target in (port, socket, self.redis.port)
+            ]
+            node = Node(command, name, port, folder, (ways[0], ways[1], ways[2]))
             self.nodes.append(node)
             stack.push_async_callback(node.stop)
-            await self.start_node(node)
+            await node.start()
+        first, second = (node.from_nginx.port for node in self.nodes)
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(first=first, second=second, port=self.port))
         nginx = [program("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(config)]
@@ -198,18 +218,11 @@ class Stage:
         stack.callback(process.terminate)
         await eventually(lambda: takes_clients(self.port))
 
-    async def start_node(self, node: Node) -> None:
-        """Start a node, at first or again."""
-        await node.start(self._environment)
-
 
 async def staged(stack: AsyncExitStack, folder: Path, module: Sequence[str]) -> Stage:
     """Run a cluster until the stack is closed; its nodes run `python -m` of that."""
     postgres = stack.enter_context(running_postgres())
     redis = stack.enter_context(running_redis())
-    socket = postgres.folder / ".s.PGSQL.5432"
-    database = await stack.enter_async_context(proxied(socket))
-    link = await stack.enter_async_context(proxied(redis.port))
-    stage = Stage(postgres, redis, database, link)
+    stage = Stage(postgres, redis)
     await stage.start(stack, folder, [sys.executable, "-m", *module])
     return stage

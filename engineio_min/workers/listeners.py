@@ -1,10 +1,11 @@
 """The listening sockets of the workers, which their supervisor makes and keeps.
 
-Each slot has its own with SO_REUSEPORT, and the kernel spreads the connections over them. They stay
-when a worker goes: what has come to a dead worker's socket waits for the next worker. If the
-workers made the listeners, what has come to a dead worker's would be lost; if all had one socket,
-whoever is awake first would serve most. Where SO_REUSEPORT does not spread connections, which is
-everywhere but on Linux, all have one socket.
+Each slot has its own with SO_REUSEPORT, and the kernel spreads the connections over them. Its first
+worker lets it listen: until that serves, connections are refused, and a proxy asks the next server
+instead of waiting. The sockets stay when a worker goes: what has come to a dead worker's socket
+waits for the next worker. If the workers made the listeners, what has come to a dead worker's would
+be lost; if all had one socket, whoever is awake first would serve most. Where SO_REUSEPORT does not
+spread connections, which is everywhere but on Linux, all have one socket.
 """
 
 from __future__ import annotations
@@ -15,14 +16,11 @@ from collections.abc import Sequence
 
 SPREADS = sys.platform == "linux"
 
-# Connections that may wait in the kernel until a worker accepts them.
-BACKLOG = 4096
-
 
 def bind_all(
     host: str | None, port: int, slots: int, *, spread: bool = SPREADS
 ) -> list[list[socket.socket]]:
-    """Return the listening sockets of each slot, one for each address of `host`.
+    """Return the sockets of each slot, one for each address of `host`; nobody listens on them yet.
 
     All have the same port, a free one for 0. Without `spread` the slots share their sockets.
 
@@ -38,7 +36,7 @@ def bind_all(
             bound.append([])
             for family, _, _, _, address in dict.fromkeys(addresses):
                 place = (address[0], port, *address[2:])
-                bound[-1].append(_listen(family, place, spread=spread))
+                bound[-1].append(_bind(family, place, spread=spread))
                 port = bound[0][0].getsockname()[1]
     except OSError:
         close_all(bound)
@@ -46,7 +44,7 @@ def bind_all(
     return bound if spread else bound * slots
 
 
-def _listen(family: int, place: tuple[object, ...], *, spread: bool) -> socket.socket:
+def _bind(family: int, place: tuple[object, ...], *, spread: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +53,6 @@ def _listen(family: int, place: tuple[object, ...], *, spread: bool) -> socket.s
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(place)
-        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

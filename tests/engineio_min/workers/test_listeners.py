@@ -16,7 +16,11 @@ def test_each_slot_has_its_own_on_the_same_port() -> None:
         addresses = {slot[0].getsockname() for slot in slots}
         assert len(addresses) == 1
         assert len({slot[0].fileno() for slot in slots}) == 3
-        with socket.create_connection(addresses.pop()):
+        # Before a worker serves nobody has to wait for it.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(*addresses)
+        slots[1][0].listen()
+        with socket.create_connection(*addresses):
             pass
     finally:
         close_all(slots)

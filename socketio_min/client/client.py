@@ -119,7 +119,8 @@ class Client(ClientNamespace):
         """Give up the connection, and make another one at once: for example because the server says
         that it is about to end. What was sent leaves before; what is emitted meanwhile waits.
 
-        Does nothing while there is no connection. With `reconnection=False` it is lost for good.
+        Where the connection is lost already, the next attempt is made at once. Does nothing for a
+        client that does not come back. With `reconnection=False` the connection is lost for good.
         """
         self._manager.reconnect()
 

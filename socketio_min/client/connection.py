@@ -17,6 +17,7 @@ The handlers of all its namespaces share one `Turns`, which outlives each connec
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -89,8 +90,8 @@ class ClientConnection:
         self._first_steps = FirstSteps()
         # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
-        # Whether the next attempt waits for nothing.
-        self._at_once = False
+        # Set if the next attempt waits for nothing.
+        self._at_once = asyncio.Event()
 
     # -- what namespaces ask for
 
@@ -137,9 +138,12 @@ class ClientConnection:
             await asyncio.wait(ending)
 
     def reconnect(self) -> None:
-        """Close the connection when all that was sent has left, and make another one at once."""
+        """Close the connection when all that was sent has left, and make another one at once. Where
+        it is lost already, do not wait before the next attempt.
+        """
+        if self._task is not None:
+            self._at_once.set()
         if self.engine is not None:
-            self._at_once = True
             self.engine.close()
 
     @property
@@ -176,6 +180,7 @@ class ClientConnection:
         """Connect, and connect again, as long as a namespace wants it."""
         backoff = self._reconnection.backoff()
         task = asyncio.current_task()
+        self._at_once.clear()
         while True:
             if backoff.attempts:
                 self._announce("reconnect_attempt", backoff.attempts)
@@ -184,9 +189,14 @@ class ClientConnection:
             if self._task is not task:
                 # Nobody wants the connection any more, or it was given up.
                 return
-            delay = backoff.next_delay()
-            await asyncio.sleep(0 if self._at_once else delay)
-            self._at_once = False
+            await self._pause(backoff.next_delay())
+
+    async def _pause(self, delay: float) -> None:
+        """Wait so long before the next attempt, unless that is to be made at once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._at_once.wait()
+        self._at_once.clear()
 
     async def _connect_once(self, backoff: Backoff) -> None:
         """Make one attempt; if it is successful, wait for the connection's end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -206,3 +207,28 @@ async def test_another_connection_at_once() -> None:
         await until(lambda: len(heard) == 2)
     await io.close()
     assert heard == ["before", "meanwhile"]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_the_next_attempt_at_once(is_late: bool) -> None:
+    io = Server()
+    await io.listen(port=0)
+    client = Client(f"http://127.0.0.1:{io.port}", reconnection_delay=3_600.0)
+    lost = asyncio.Event()
+
+    @client.on("disconnect")
+    def come_back(_reason: str) -> None:
+        if not is_late:
+            client.reconnect()
+        lost.set()
+
+    async with client:
+        first = client.id
+        [connection] = io.connections
+        connection.close()
+        await lost.wait()
+        if is_late:
+            await asyncio.sleep(0)
+            client.reconnect()
+        await until(lambda: client.id not in (None, first))
+    await io.close()

@@ -25,6 +25,8 @@ export class Arrivals {
   #finish;
   // Whether one has to come back before anything is sent; and what waits for that.
   #isAway = false;
+  // Whether it is about to go to another server.
+  #isMoving = false;
   #held = new Set();
 
   /**
@@ -39,6 +41,8 @@ export class Arrivals {
     socket.on("disconnect", () => {
       if (!socket.active || !socket.io.reconnection()) this.#goOn(false);
       else if (this.#cameIn) this.#isAway = true;
+      // The server was faster.
+      if (this.#isMoving) this.#hurry();
     });
     socket.on("server:draining", () => {
       if (this.#cameIn && !this.#isAway) this.#move();
@@ -112,6 +116,7 @@ export class Arrivals {
   leave() {
     this.#cameIn = false;
     this.#left = null;
+    this.#isMoving = false;
     this.#goOn(false);
   }
 
@@ -144,17 +149,23 @@ export class Arrivals {
 
   async #move() {
     const { id } = this.#socket;
-    this.#isAway = true;
+    this.#isAway = this.#isMoving = true;
     await this.#finish(LEAVE_MILLISECONDS);
     if (this.#socket.id === id) this.#reconnect();
   }
 
   #reconnect() {
+    this.#hurry();
+    this.#socket.io.engine.close();
+  }
+
+  /** Let the next attempt wait for nothing. */
+  #hurry() {
+    this.#isMoving = false;
     const { io: manager } = this.#socket;
     const delay = manager.reconnectionDelay();
     manager.reconnectionDelay(0);
     manager.once("reconnect_attempt", () => manager.reconnectionDelay(delay));
-    manager.engine.close();
   }
 
   /** Let every call of `connect` that waits reject: the client has disconnected. */

@@ -5,9 +5,10 @@ import { FAILURES, Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { addFurtherPages } from "./pages.js";
 
-// How often, and how long after a refusal, a lock is taken back that oneself has elsewhere.
+// How often, and how long after the first refusal, a lock is taken back that oneself has elsewhere; after
+// each further one twice as long.
 const RETAKINGS = 6;
-const RETAKE_MILLISECONDS = 250;
+const RETAKE_MILLISECONDS = 50;
 
 /**
  * The projects that a client is in, the locks that it holds, the documents that it has open, and the
@@ -120,7 +121,7 @@ export class Participation {
         if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
         if (error.details?.holder?.id !== lock.lock.user.id) break;
         // The server that was left does not know yet that the connection is gone.
-        await new Promise((resolve) => setTimeout(resolve, RETAKE_MILLISECONDS));
+        await new Promise((resolve) => setTimeout(resolve, RETAKE_MILLISECONDS * 2 ** attempt));
       }
     }
     // Somebody else was faster.

@@ -244,6 +244,25 @@ test("leaves a server that is about to end without a loss", async () => {
   await lock.unlock();
 });
 
+test("comes back at once where the server was faster", async () => {
+  const ada = await connected({
+    userId: "user-456",
+    reconnectionDelay: 3_600_000,
+    reconnectionDelayMax: 3_600_000,
+  });
+  const first = ada.id;
+  // An acknowledgement is on its way, for ever.
+  const lost = ada.call("test:ping");
+  ada.socket.io.engine.write = () => {};
+  for (const heard of ada.socket.listeners("server:draining")) heard({}, {});
+  const pinged = ada.call("test:ping");
+  ada.socket.io.engine.close();
+  await assert.rejects(lost, Unreachable);
+  await pinged;
+  assert.notEqual(ada.id, first);
+  assert.equal(ada.socket.io.reconnectionDelay(), 3_600_000);
+});
+
 test("leaves a server that ends at once, when it comes for the first time", async () => {
   const ada = created({
     userId: "user-456",

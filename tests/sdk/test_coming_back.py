@@ -128,6 +128,29 @@ async def test_a_server_that_is_about_to_end_is_left_without_a_loss(
         assert lock.token > token
 
 
+async def test_a_server_that_is_faster_is_left_at_once(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, _ = servers
+    ada = await connect(reconnection_delay=3_600.0)
+    first = ada.id
+    # An acknowledgement is on its way.
+    settled = asyncio.Event()
+    monkeypatch.setattr(ada._sending, "settled", settled.wait)
+    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    await until(lambda: not ada._arrivals._is_in.is_set())
+    [connection] = application.io.connections
+    connection.close()
+    assert await ada.call("test:ping") == {}
+    second = ada.id
+    assert second not in (first, None)
+    # It is there already.
+    settled.set()
+    await until(lambda: not ada._arrivals._moves)
+    assert await ada.call("test:ping") == {}
+    assert ada.id == second
+
+
 async def test_a_lock_that_is_released_on_the_way_is_free_at_once(
     servers: Servers, connect: Connect
 ) -> None:

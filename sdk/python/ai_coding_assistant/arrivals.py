@@ -57,6 +57,8 @@ class Arrivals:
         self._held: list[Callable[[], object]] = []
         # Whether the last wait for it ended well.
         self._is_back = False
+        # Whether it is about to go to another server.
+        self._is_moving = False
         self._moves: set[asyncio.Task[None]] = set()
 
     def expected(self) -> Arrival:
@@ -107,6 +109,10 @@ class Arrivals:
     def lose(self, reason: str, *, comes_back: bool) -> None:
         """Take note that the connection is lost, for good unless it `comes_back`."""
         arrival, self._expected = self._expected, None
+        if comes_back and self._is_moving:
+            # The server was faster.
+            self._is_moving = False
+            self._reconnect()
         if arrival is not None:
             _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
         if not comes_back:
@@ -116,7 +122,7 @@ class Arrivals:
 
     def leave(self) -> None:
         """Take note that the client disconnects: the next connection is as its first."""
-        self._came_in, self._left = False, None
+        self._came_in, self._left, self._is_moving = False, None, False
         self._go_on(is_back=False)
 
     # -- what is to be sent while one comes back
@@ -167,10 +173,12 @@ class Arrivals:
     async def _move(self) -> None:
         present = self._expected
         self._is_in.clear()
+        self._is_moving = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._finish()
         if present is self._expected:
+            self._is_moving = False
             self._reconnect()
 
     async def _surely_introduce(self, arrival: Arrival) -> None:

@@ -12,8 +12,10 @@ from ai_coding_assistant.errors import FAILURES, Refused
 LockType = Literal["exclusive", "shared"]
 
 RETAKINGS: Final = 6
-RETAKE_SECONDS: Final = 0.25
-"""How often, and how long after a refusal, a lock is taken back that oneself has elsewhere."""
+RETAKE_SECONDS: Final = 0.05
+"""How often, and how long after the first refusal, a lock is taken back that oneself has elsewhere;
+after each further one twice as long.
+"""
 
 
 Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -90,7 +92,7 @@ class FileLock:
         """
         if self not in self._socket.locks:
             return
-        for _ in range(RETAKINGS):
+        for attempt in range(RETAKINGS):
             try:
                 token = await self._take(self._socket.ask)
             except Refused as error:
@@ -99,7 +101,7 @@ class FileLock:
                 if not self._is_own(error):
                     break
                 # The server that was left does not know yet that the connection is gone.
-                await asyncio.sleep(RETAKE_SECONDS)
+                await asyncio.sleep(RETAKE_SECONDS * 2**attempt)
             else:
                 if self.held:
                     self.token = token

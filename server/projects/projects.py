@@ -7,6 +7,7 @@ by `room:join`, by signing in or out, or by disconnecting.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -196,13 +197,16 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     await call.services.neighbours.caught_up()
     # Entered before it is read, so that the socket hears of whatever changes after that.
     enter(call, project_id)
-    project, files, chat = await call.store.projects.overview(project_id, FILES, messages.HISTORY)
-    project = found(project, project_id)
     services = call.services
+    # Both in one transaction, if there is not much to do.
+    (project, files, chat), held = await asyncio.gather(
+        call.store.projects.overview(project_id, FILES, messages.HISTORY),
+        locks.page(services.locks, project_id, None, None),
+    )
+    project = found(project, project_id)
     role = services.directory.role(project_id, call.user.id)
     there = presence.page(services.presence, project_id, None, None)
     answers = await services.chat.all_answering(project_id)
-    held = await locks.page(services.locks, project_id, None, None)
     return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),

@@ -1,9 +1,9 @@
 """Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
 
-Reading order: `protocol.packets`, `protocol.session`, `protocol.deadlines` (pure), then
-`transports.polling`, `transports.websocket`, `server` and `http.server`, and `limits.admission` for
-who gets in at all; for the client `protocol.client_session` (pure), `client.client`, `client.http`
-and `client.websocket`.
+Reading order: `protocol.packets`, `protocol.phases`, `protocol.session`, `protocol.deadlines`
+(pure), then `transports.polling`, `transports.websocket`, `server` and `http.server`, and
+`limits.admission` for who gets in at all; for the client `protocol.client_session` (pure),
+`client.client`, `client.http` and `client.websocket`.
 """
 
 from importlib import import_module

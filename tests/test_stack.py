@@ -5,16 +5,18 @@ Invariants:
   one, also inside a function and behind TYPE_CHECKING.
 - Files that import each other in a circle are known by name. The list may only shrink: a circle
   that is new fails, and so does one that is named here and gone.
+- A session alone writes its fields: its rules are all in its file.
 
 The files are parsed and not imported. Every rule is shown to find a fault that was planted for it.
 """
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.imports import file_of, imported_modules
+from tests.imports import file_of, imported_modules, syntax_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -259,6 +261,36 @@ def test_socketio_uses_engineio_through_the_doors_that_are_named() -> None:
 @pytest.mark.parametrize("package", CIRCLES)
 def test_the_circles_are_those_that_are_named(package: str) -> None:
     assert circles(import_graph(package, PLACES.get(package, ROOT))) == CIRCLES[package]
+
+
+def fields_written(source: str) -> Iterator[str]:
+    """Yield each field of something named `session` that a source writes."""
+    for node in ast.walk(syntax_tree(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            owner = node.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            if name.lstrip("_") == "session":
+                yield node.attr
+
+
+@pytest.mark.parametrize("package", ["engineio_min", "socketio_min"])
+def test_nobody_writes_the_fields_of_a_session(package: str) -> None:
+    paths = sorted((ROOT / package).rglob("*.py"))
+    written = {path.name: [*fields_written(path.read_text(encoding="utf-8"))] for path in paths}
+    assert {name: fields for name, fields in written.items() if fields} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "fields"),
+    [
+        ("connection.session.waiting = True", ["waiting"]),
+        ("session.phase, other = 1, 2", ["phase"]),
+        ("self._session.events += [1]", ["events"]),
+        ("self.session = Session()\nif session.waiting:\n    session.unblock()", []),
+    ],
+)
+def test_a_field_that_is_written_is_found(source: str, fields: list[str]) -> None:
+    assert list(fields_written(source)) == fields
 
 
 # One file of a folder stands higher than the others.

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from engineio_min import CorsOptions
 from server.ai.builtin import BuiltinProvider
 from server.ai.local import LocalProvider
-from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
 from server.background import Background
 from server.hosts import ORIGINS
@@ -26,6 +25,9 @@ def provider_of(settings: Settings, background: Background) -> Provider:
         return LocalProvider(settings.ai_timeout)
     if settings.ai_base_url is None or settings.ai_model is None:
         return BuiltinProvider(background)
+    # Its HTTP client is a tenth of what a start imports.
+    from server.ai.openai import OpenAIProvider
+
     return OpenAIProvider(
         settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -27,16 +28,30 @@ def syntax_tree(source: str) -> ast.Module:
 
 def imported_modules(path: Path, root: Path) -> Iterator[tuple[int, str]]:
     """Yield each import in a file as (line, dotted name); `from a import b` gives `a.b`."""
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(syntax_tree(path.read_text(encoding="utf-8"))):
+    yield from _imported(path.read_text(encoding="utf-8"), path.relative_to(root).parent.parts)
+
+
+@lru_cache(maxsize=1024)
+def _imported(source: str, package: tuple[str, ...]) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for node in _statements(syntax_tree(source)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
             base = (*above, node.module) if node.module else above
-            for alias in node.names:
-                yield node.lineno, ".".join((*base, alias.name))
+            found += [(node.lineno, ".".join((*base, alias.name))) for alias in node.names]
+    return found
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all statements, and not what they are made of, which is twenty times as much."""
+    ahead: deque[ast.AST] = deque(tree.body)
+    while ahead:
+        node = ahead.popleft()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            ahead.extend(getattr(node, part, ()))
 
 
 def file_of(module: str, root: Path) -> Path | None:

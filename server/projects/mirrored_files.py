@@ -12,9 +12,7 @@ import stat
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final
-
-import watchfiles
+from typing import TYPE_CHECKING, Final
 
 from server.api.errors import EventError
 from server.api.paths import normal
@@ -23,6 +21,9 @@ from server.projects.mirror_rules import refusal
 from server.projects.tree import Tree, composed
 from server.store import contents
 from server.store.engine import StoreError
+
+if TYPE_CHECKING:
+    import watchfiles
 
 logger = logging.getLogger("server.workspace")
 

@@ -7,8 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from typing import Final
 
-import watchfiles
-
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.records import Project, Role, User
@@ -56,6 +54,9 @@ async def watched(tree: Tree, stop: asyncio.Event) -> AsyncIterator[Collection[s
     """Yield the paths at which a directory has changed, from two turns of the event loop on, until
     `stop` is set.
     """
+    # Only a server that mirrors a directory needs it.
+    import watchfiles
+
     async for found in watchfiles.awatch(
         tree.root,
         watch_filter=None,

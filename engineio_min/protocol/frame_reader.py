@@ -124,7 +124,7 @@ class FrameReader:
         self.missing -= len(piece)
         self._partial = self._partial + len(piece) if self.missing else 0
         protocol.receive_data(piece)
-        for frame in cast(list[Frame], protocol.events_received()):
+        for frame in cast("list[Frame]", protocol.events_received()):
             if frame.opcode in _DATA:
                 self._add(frame.opcode, bytes(frame.data), frame.fin, messages)
             elif frame.opcode is Opcode.PING:

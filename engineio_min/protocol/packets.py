@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -104,12 +104,12 @@ def open_packet(
 
 def encode_payload(packets: Iterable[Packet]) -> bytes:
     """Join packets into one polling body."""
-    texts = [
+    texts: list[Any] = [
         packet if isinstance(packet, str) or type(packet) is LongText else encode_base64(packet)
         for packet in packets
     ]
     try:
-        return SEPARATOR.join(cast(list[str], texts)).encode("utf-8", "replace")
+        return SEPARATOR.join(texts).encode("utf-8", "replace")
     except TypeError:
         # One of them is a long text, which is bytes. To look for it first would cost a third more.
         return SEPARATOR.encode().join(map(_utf8, texts))

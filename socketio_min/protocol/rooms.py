@@ -16,14 +16,14 @@ of rooms are the caller's.
 """
 
 from collections.abc import Collection, Hashable, Iterable
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from socketio_min.errors import UsageError
 
 Item = TypeVar("Item", bound=Hashable)
 Member = TypeVar("Member", bound=Hashable)
 
-_NOTHING: dict[str, None] = {}
+_NOTHING: dict[Any, None] = {}
 
 RoomNames = str | Iterable[str]
 
@@ -91,7 +91,7 @@ class Rooms(Generic[Member]):
 
         The caller copies the result, which may be a live view.
         """
-        return _collection(self._members.get(room, cast(dict[Member, None], _NOTHING)))
+        return _collection(self._members.get(room, _NOTHING))
 
     def rooms(self, member: Member) -> Collection[str]:
         """Return the rooms of `member` in the order it joined: maybe a live view, so copy."""

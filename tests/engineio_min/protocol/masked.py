@@ -1,8 +1,10 @@
-"""The frames that a client sends, made by websockets."""
+"""The frames that a client sends: made by websockets, or with a head that it never makes."""
 
 from __future__ import annotations
 
 from websockets.frames import Frame, Opcode
+
+from tests.frames import encode_frame
 
 
 def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
@@ -12,9 +14,7 @@ def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
 
 def long_form(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
     """A client's frame with the head of a large one, whatever its size."""
-    mask = b"\x01\x02\xfe\xff"
-    head = bytes((opcode | (0x80 if fin else 0), 0xFF)) + len(data).to_bytes(8, "big")
-    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+    return encode_frame(opcode, data, fin=fin, mask=b"\x01\x02\xfe\xff", form=64)
 
 
 def text(message: str) -> bytes:

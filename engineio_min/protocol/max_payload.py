@@ -1,7 +1,7 @@
-"""How much a client sends: what the server has named in the handshake (Engine.IO v4, "maxPayload").
+"""How much a client may send at once: what the handshake says (Engine.IO v4, "maxPayload").
 
-`limit` is that number of bytes. On polling it is for a whole payload, where a binary packet is
-base64; on WebSocket it is for a frame.
+`limit` is that number of bytes, which the server has named. On polling it is for a whole payload,
+where a binary packet is base64; on WebSocket it is for a frame.
 """
 
 from __future__ import annotations

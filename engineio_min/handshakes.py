@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.ids import random_id
+from engineio_min.kept_request import keep
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.quotas import Quotas
 from engineio_min.protocol.packets import PROTOCOL_VERSION
@@ -202,6 +203,7 @@ class Handshakes:
             server.pollers.add(request.peer)
             polling = connection.carrier = Polling(connection)
             begin = partial(polling.get, exchange)
+        keep(request)
         server.sessions[sid] = connection
         server.timer.watch(session)
         try:

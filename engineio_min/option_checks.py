@@ -6,7 +6,6 @@ request, far from the line that it stands in, or not at all.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import fields
@@ -33,6 +32,9 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
     """
     for name in given:
         if name not in known:
+            # Imported for the mistake alone: it takes a fifth of a megabyte.
+            import difflib
+
             snake_case = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
             close = difflib.get_close_matches(snake_case, known, n=1, cutoff=0.75)
             expected = close[0] if close else f"one of {', '.join(sorted(known))}"

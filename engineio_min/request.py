@@ -6,7 +6,6 @@ Our own HTTP/1.1 in `http/` and `asgi/` (any ASGI 3 server) make these.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from urllib.parse import unquote_plus
 
 from engineio_min.errors import Code, RequestRefused, UsageError
 
@@ -100,6 +99,9 @@ class Request:
                 continue
             name, _, value = part.partition("=")
             if "%" in part or "+" in part:
+                # Imported for the first: nothing of a usual client's query is escaped.
+                from urllib.parse import unquote_plus
+
                 name, value = unquote_plus(name), unquote_plus(value)
             if name in query and name in _SINGLE:
                 raise RequestRefused(Code.BAD_REQUEST, f"the parameter {name} is repeated")

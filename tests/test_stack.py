@@ -25,17 +25,18 @@ Floors = Sequence[tuple[str, ...]]
 # What stands on one floor: files, or folders with all that is in them.
 FLOORS: Mapping[str, Floors] = {
     "engineio_min": (
-        ("errors.py", "ids.py"),
+        ("errors.py", "ids.py", "masking.py"),
         ("protocol/",),
         (
             "request.py",
             "timer.py",
             "option_checks.py",
             "cors.py",
+            "dates.py",
             "end_of_turn.py",
             "waiters.py",
         ),
-        ("options.py", "forwarding.py", "limits/"),
+        ("options.py", "forwarding.py", "kept_request.py", "limits/"),
         ("transports/",),
         ("http/",),
         ("asgi/",),
@@ -141,6 +142,7 @@ DOORS = {
     "protocol/deadlines.py",
     # What serves, and when.
     "asgi/__init__.py",
+    "dates.py",
     "ids.py",
     "runner.py",
     "server.py",
@@ -150,6 +152,7 @@ DOORS = {
     "limits/pulse.py",
     "limits/quotas.py",
     "limits/rate_limit.py",
+    "workers/number.py",
     "workers/place.py",
     "workers/supervisor.py",
     "workers/worker.py",

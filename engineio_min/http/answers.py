@@ -6,6 +6,7 @@ import http
 import time
 from typing import Final
 
+from engineio_min.dates import http_date
 from engineio_min.request import Headers, check_headers
 
 # How many starts of answers are kept.
@@ -16,8 +17,6 @@ _STATUS_LINES = {
     for status in http.HTTPStatus
 }
 _WITHOUT_LENGTH = (204, 304)
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class AnswerHeads:
@@ -66,11 +65,7 @@ class AnswerHeads:
 
     def date_line(self) -> bytes:
         """Return the line of the `Date` header (RFC 9110, section 6.6.1)."""
-        year, month, day, hour, minute, second, weekday, *_ = time.gmtime(self._second)
-        return (
-            f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
-            f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
-        ).encode()
+        return f"Date: {http_date(self._second)}\r\n".encode()
 
 
 def header_lines(headers: Headers) -> bytes:

@@ -17,6 +17,7 @@ from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.host import Handover
 from engineio_min.http.limits import TOLD_AT_ONCE, HttpLimits
+from engineio_min.limits.addresses import parse_ip
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.timer import Timer
@@ -167,7 +168,7 @@ class HttpServer:
         else:
             listener = await self.loop.create_server(
                 factory,
-                host,
+                host if isinstance(loop, asyncio.BaseEventLoop) else _as_bytes(host),
                 port,
                 ssl=ssl,
                 ssl_handshake_timeout=patience,
@@ -330,6 +331,19 @@ def _url(bound: Any, *, secure: bool) -> str:
 def not_found(_request: Request) -> Response:
     """Answer 404."""
     return Response(404, b"Not found", [("Content-Type", "text/plain; charset=utf-8")])
+
+
+def _as_bytes(host: str | None) -> Any:
+    """Return an address as uvloop takes it without looking for characters of all languages in it,
+    whose tables are half a megabyte; a name as it is.
+    """
+    if host is None:
+        return None
+    try:
+        parse_ip(host)
+    except ValueError:
+        return host
+    return [host.encode()]
 
 
 def raise_descriptor_limit() -> float:

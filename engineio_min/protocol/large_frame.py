@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from websockets.speedups import apply_mask
-
+from engineio_min.masking import apply_mask
 from engineio_min.protocol.frame_heads import BINARY, CONT, TEXT
 
 LARGE_HEAD: Final = 10

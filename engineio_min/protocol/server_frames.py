@@ -21,8 +21,7 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from websockets.speedups import apply_mask
-
+from engineio_min.masking import apply_mask
 from engineio_min.protocol.assembler import NOT_UTF8
 from engineio_min.protocol.awaited_close import AwaitedClose
 from engineio_min.protocol.frame_heads import FRAGMENTS, INVALID_DATA, frame_size

@@ -378,8 +378,10 @@ class Session:
         client can leave polling (Engine.IO v4, "Upgrade").
         """
         self._attended = False
-        if self.queued:
-            return self.take_share(POLL_SHARE)
+        packets = self.queued
+        if packets:
+            # Nearly always there is one, and one packet leaves whatever its size.
+            return self.take() if len(packets) == 1 else self.take_share(POLL_SHARE)
         return [NOOP] if self.upgrade == PROBED else []
 
     @property

@@ -8,7 +8,6 @@ answer that would wait long leaves as it is, so nobody's answers make another's 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,12 @@ MOST_WAITING: Final = 8_388_608
 
 def compress(body: bytes, coding: Coding) -> bytes:
     """Return `body` in a content coding (RFC 9110, section 8.4.1)."""
-    return gzip.compress(body, 6, mtime=0) if coding == "gzip" else zlib.compress(body)
+    if coding == "deflate":
+        return zlib.compress(body)
+    # Imported for the first large answer of a poll.
+    import gzip
+
+    return gzip.compress(body, 6, mtime=0)
 
 
 class Compressor:

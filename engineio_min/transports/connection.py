@@ -133,12 +133,20 @@ class Engine(Protocol):
         """Return `headers` with those of every answer."""
 
 
+class Listener(Protocol):
+    """What hears of the end of a connection."""
+
+    def closed(self, reason: str) -> None:
+        """Take notice that the connection is over."""
+
+
 class Connection:
     """One client, as the application above sees it.
 
-    `on_message(message)` and `on_close(reason)` are set by the application; `request` is the
-    handshake's, `data` is the application's own, `paused` tells whether nothing is taken from the
-    client.
+    `on_message(message)` and `on_close(reason)` are set by the application, or a `listener` instead
+    of `on_close`: an object that is there anyway takes less memory than its method. `request` is
+    the handshake's, `data` is the application's own, `paused` tells whether nothing is taken from
+    the client.
     """
 
     __slots__ = (
@@ -150,6 +158,7 @@ class Connection:
         "data",
         "groups",
         "held",
+        "listener",
         "on_close",
         "on_message",
         "paused",
@@ -170,6 +179,7 @@ class Connection:
         self.candidate: WebSocketCarrier | None = None
         self.on_message: Callable[[Message], object] = ignore
         self.on_close: Callable[[str], object] = ignore
+        self.listener: Listener | None = None
         self.data: Any = None
         # Whether nothing is taken from the client, and the reasons for it.
         self.paused = False
@@ -369,8 +379,9 @@ class Connection:
             candidate.close()
         self.carrier.flush()
         self.carrier.close()
+        listener, self.listener = self.listener, None
         try:
-            self.call(self.on_close, event.reason)
+            self.call(self.on_close if listener is None else listener.closed, event.reason)
         except Exception:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore

@@ -3,7 +3,3 @@
 A session's id names its process, and a connection that comes to another process is passed on. A
 worker serves any coroutine; sharing rooms between workers is the affair of Socket.IO.
 """
-
-from engineio_min.workers.supervisor import Supervisor
-
-__all__ = ["Supervisor"]

@@ -10,7 +10,10 @@ import json
 import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _VARIABLE = "SOCKETIO_MIN_WORKER"
 
@@ -53,6 +56,9 @@ def take_place() -> Place | None:
     told = os.environ.pop(_VARIABLE, None)
     if told is None:
         return None
+    # Imported by workers alone, as all that only these need.
+    from pathlib import Path
+
     values = json.loads(told)
     return Place(
         values["name"],

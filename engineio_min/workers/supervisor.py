@@ -27,9 +27,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from pathlib import Path
 
-from engineio_min.errors import UsageError, WorkersFailed
-from engineio_min.options import ServerOptions
+from engineio_min.errors import WorkersFailed
 from engineio_min.workers.listeners import bind_all, close_all
+from engineio_min.workers.number import check_workers
 from engineio_min.workers.process import WorkerProcess
 from engineio_min.workers.restarts import Restarts
 
@@ -261,29 +261,3 @@ class Supervisor:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def check_workers(workers: object, options: ServerOptions | None = None) -> None:
-    """Refuse a value that is no number of workers, or more than one worker where that is not
-    possible.
-
-    options: those of the server that they run.
-
-    Raises:
-        UsageError: it is no such number, or this system cannot pass connections between processes,
-        or the server makes its session ids itself.
-    """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise UsageError(f"workers: got {workers!r}, expected a number of at least 1")
-    if workers == 1:
-        return
-    if not hasattr(socket, "send_fds"):
-        raise UsageError(
-            f"workers: got {workers}, but this system cannot pass connections between processes: "
-            "expected 1; run several servers behind a proxy instead"
-        )
-    if options is not None and options.generate_id is not None:
-        raise UsageError(
-            f"workers: got {workers} and generate_id, but a session's id begins with the name of "
-            "its worker: leave generate_id out"
-        )

@@ -120,8 +120,9 @@ class Peer(Generic[Joined]):
             # Before the values are looked at: nothing is decoded or collected for a namespace that
             # is not joined.
             type_, namespace, attachments, _ = head
-            if self._admit(type_, namespace):
-                joined = self.main if namespace == MAIN else self.find(namespace)
+            joined = self.main if namespace == MAIN else self.find(namespace)
+            # The first question is the usual case of the second one, without its price.
+            if (joined is not None and type_ in _OF_THE_JOINED) or self._admit(type_, namespace):
                 limit = rules.max_values if joined is None else rules.values_allowed(joined)
                 packet = parser.rest(message, head, limit)
             elif attachments:

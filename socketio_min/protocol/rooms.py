@@ -4,10 +4,11 @@ Two dictionaries, kept as mirror images: room -> members and member -> rooms. Th
 are dictionaries without values, because a dictionary remembers the order of insertion and a set
 does not: a broadcast reaches the members in the order in which they joined, in every run. A
 collection of one item is kept as that item: each socket is in a room of its own, and most are in no
-other. Dictionaries for these would be a twentieth of a connection's memory. Rooms exist as long as
-they have a member. Members exist from their first `add`, even to no room at all, until
-`remove_all`: a socket that has left its last room still receives what is sent to the whole
-namespace.
+other. Dictionaries for these would be a twentieth of a connection's memory. The room that is named
+as its only member is not kept at all among the rooms: that the member is in it says everything.
+Rooms exist as long as they have a member. Members exist from their first `add`, even to no room at
+all, until `remove_all`: a socket that has left its last room still receives what is sent to the
+whole namespace.
 
 Every change is reported as a list of `(room, edge)`. The edge is true when the room came into
 being (`add`) or ceased to exist (`remove`, `remove_all`), so that an adapter can announce
@@ -58,16 +59,22 @@ class Rooms(Generic[Member]):
 
         With no rooms the member only becomes known to `select`.
         """
-        self._rooms.setdefault(member, _NOTHING)
+        joined = self._rooms.get(member, _NOTHING)
         changes = []
         for room in rooms:
-            joined = self._rooms[member]
             if room in _collection(joined):
                 continue
-            self._rooms[member] = _with(joined, room)
+            joined = _with(joined, room)
             members = self._members.get(room)
+            if members is None and room != member and self._has_own(room):
+                # Its owner is no longer alone in it.
+                members = cast(Member, room)
             changes.append((room, members is None))
-            self._members[room] = member if members is None else _with(members, member)
+            if members is not None:
+                self._members[room] = _with(members, member)
+            elif room != member:
+                self._members[room] = member
+        self._rooms[member] = joined
         return changes
 
     def remove(self, member: Member, room: str) -> list[tuple[str, bool]]:
@@ -91,7 +98,10 @@ class Rooms(Generic[Member]):
 
         The caller copies the result, which may be a live view.
         """
-        return _collection(self._members.get(room, _NOTHING))
+        members = self._members.get(room)
+        if members is not None:
+            return _collection(members)
+        return (cast(Member, room),) if self._has_own(room) else ()
 
     def rooms(self, member: Member) -> Collection[str]:
         """Return the rooms of `member` in the order it joined: maybe a live view, so copy."""
@@ -99,7 +109,8 @@ class Rooms(Generic[Member]):
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all rooms; a copy."""
-        return tuple(self._members)
+        own = (cast(str, one) for one in self._rooms if one not in self._members)
+        return (*filter(self._has_own, own), *self._members)
 
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
@@ -126,8 +137,16 @@ class Rooms(Generic[Member]):
                 remaining.pop(member, None)
         return tuple(remaining)
 
+    def _has_own(self, room: str) -> bool:
+        """Return whether a room is named as a member that is in it."""
+        joined = self._rooms.get(cast(Member, room))
+        return joined is not None and room in _collection(joined)
+
     def _leave(self, member: Member, room: str) -> bool:
-        members = self._members[room]
+        members = self._members.get(room)
+        if members is None:
+            # The own room of a member that was alone in it.
+            return True
         if isinstance(members, dict):
             del members[member]
             if members:

@@ -90,7 +90,7 @@ class ServerConnection:
                 server.engine, connection, limits.byte_rate, take, self.receive_large
             )
             connection.on_message = self._metered.receive
-        connection.on_close = self.closed
+        connection.listener = self
         server.connect_deadlines.add(self, server.engine.loop.time())
 
     @property

@@ -8,7 +8,7 @@ taken all the same, and in steps as well, so the end waits for it.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
@@ -215,7 +215,7 @@ class LargeMessage:
         """Decode a long text in steps, and take what it completes."""
         receiver = self._receiver
         try:
-            packet, weight = yield from receiver.peer.receive_gradually(text, secrets.token_hex(16))
+            packet, weight = yield from receiver.peer.receive_gradually(text, os.urandom(16).hex())
         except ProtocolError as error:
             close_for(receiver.connection.server, receiver.connection, error)
             return

@@ -262,7 +262,8 @@ class Namespace(Registration):
         """
         self.deciding += 1
         try:
-            for middleware in () if self._waves_through(socket) else self.middlewares:
+            middlewares = self.middlewares
+            for middleware in () if middlewares and self._waves_through(socket) else middlewares:
                 result = middleware(socket)
                 if result is not None and is_awaitable(result):
                     result = yield result

@@ -19,15 +19,12 @@ from engineio_min import HttpServer
 from engineio_min.option_checks import check_names, take_options
 from engineio_min.options import ServerOptionValues
 from engineio_min.runner import run, stopped
+from engineio_min.workers.number import check_workers
 from engineio_min.workers.place import Place, take_place
-from engineio_min.workers.supervisor import Supervisor, check_workers
-from engineio_min.workers.worker import Worker
 from socketio_min.cluster.adapter import Adapter, recovering
 from socketio_min.cluster.memory import MemoryAdapter
 from socketio_min.cluster.recovery import Recovery
-from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
-from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
 from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.json_parser import JSON_PARSER
@@ -48,6 +45,8 @@ if TYPE_CHECKING:
     import ssl
 
     from engineio_min.asgi import AsgiApplication
+    from engineio_min.workers.worker import Worker
+    from socketio_min.cluster.recovery_memory import MemoryRecovery
     from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
@@ -105,6 +104,8 @@ class Server(Namespace):
         self, recovery: Recovery, make_adapter: Callable[[Namespace], Adapter] | None
     ) -> None:
         """Have adapters that remember what clients miss."""
+        from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
+
         max_missed = self.engine.options.max_buffered
         self.recoveries = Recoveries(recovery, max_missed, self.start_task)
         if make_adapter is None:
@@ -240,6 +241,8 @@ class Server(Namespace):
         if place is not None:
             run(self._work(place, drain))
         elif workers > 1:
+            from engineio_min.workers.supervisor import Supervisor
+
             command = [sys.executable, *sys.orig_argv[1:]]
             supervisor = Supervisor(
                 command, workers, host=host, port=port, drain=drain, ready=ready
@@ -283,6 +286,9 @@ class Server(Namespace):
         """Make this server the worker at `place`, which shares its rooms with the other workers
         unless it has an adapter that does. `run` does it by itself.
         """
+        # One process alone needs nothing of it.
+        from engineio_min.workers.worker import Worker
+
         worker = Worker(place, self.engine)
         if self.make_adapter is MemoryAdapter:
             self._share_rooms(worker)
@@ -296,6 +302,8 @@ class Server(Namespace):
 
     def _share_rooms(self, worker: Worker) -> None:
         """Have adapters that share the rooms with the other workers."""
+        from socketio_min.cluster.worker_rooms import WorkerRooms
+
         shared = WorkerRooms(worker)
         worker.received = shared.received
         worker.peers_changed = shared.peers_changed

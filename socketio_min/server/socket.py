@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from email.utils import formatdate
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min import Connection
+from engineio_min.dates import http_date
 from engineio_min.ids import random_id
 from engineio_min.protocol.backlog import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from engineio_min.protocol.packets import Packet
@@ -62,11 +62,11 @@ class Socket:
 
     __slots__ = (
         "_auth",
+        "_data",
         "_issued",
         "_link",
         "_pending",
         "closing",
-        "data",
         "dismissed",
         "id",
         "namespace",
@@ -76,13 +76,13 @@ class Socket:
 
     def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
         self.namespace = namespace
-        self.data: dict[str, Any] = {}
+        self._data: dict[str, Any] | None = None
         self.state = PENDING
         # Whether the socket is to be disconnected once CONNECT is answered, and whether with its
         # whole connection.
         self.dismissed = self.closing = False
         limit = namespace.server.limits.max_held_packets
-        self.out: Output = BeforeConnect(limit, link.overflow, link.connection.hold)
+        self.out: Output = BeforeConnect(limit, link)
         self.id = random_id()
         self._link = link
         self._auth = auth
@@ -93,6 +93,18 @@ class Socket:
         return f"<Socket {self.id} in {self.namespace.name} ({self.state})>"
 
     # -- what it is
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what belongs to the application and is gone with the socket."""
+        # Made when it is asked for: not every application has something to keep of each client.
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @data.setter
+    def data(self, data: dict[str, Any]) -> None:
+        self._data = data
 
     @property
     def connected(self) -> bool:
@@ -114,8 +126,8 @@ class Socket:
         """Return what the client presented when it connected."""
         request = self._link.connection.request
         return Handshake(
-            headers=request.headers,
-            time=formatdate(self._issued, usegmt=True),
+            headers=dict(request.headers),
+            time=http_date(self._issued),
             address=request.client,
             xdomain="origin" in request.headers,
             secure=request.secure,
@@ -339,21 +351,17 @@ class Socket:
 class BeforeConnect:
     """Packets of a socket whose CONNECT is not answered yet: the answer must be first.
 
-    `overflow()` is called for the packet above `limit`; `hold` is told how many bytes more are
-    kept, or fewer if negative.
+    The packet above `limit` ends the connection of `link`, which counts the bytes that are kept.
     """
 
-    __slots__ = ("_hold", "_limit", "_mark", "_overflow", "_packets", "_size", "_weight")
+    __slots__ = ("_limit", "_link", "_mark", "_packets", "_size", "_weight")
 
     writable = False
 
-    def __init__(
-        self, limit: int, overflow: Callable[[], None], hold: Callable[[int], None]
-    ) -> None:
+    def __init__(self, limit: int, link: Link) -> None:
         self._packets: list[Packet] = []
         self._limit = limit
-        self._overflow = overflow
-        self._hold = hold
+        self._link = link
         # The bytes of the packets, the number above which the packets are weighed, and their last
         # weight.
         self._size = 0
@@ -362,7 +370,7 @@ class BeforeConnect:
 
     def send(self, packet: Packet) -> None:
         if len(self._packets) >= self._limit:
-            self._overflow()
+            self._link.overflow()
             return
         self._packets.append(packet)
         self._size += len(packet) + PACKET_OVERHEAD
@@ -379,7 +387,7 @@ class BeforeConnect:
 
     def _count(self, weight: int) -> None:
         before, self._weight = self._weight, weight
-        self._hold(weight - before)
+        self._link.connection.hold(weight - before)
 
 
 class Nowhere:

@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 from typing import cast
@@ -326,3 +327,35 @@ def test_the_descriptor_limit_is_raised_to_what_is_allowed(
     monkeypatch.setattr(sys, "platform", "win32")
     http_module.raise_descriptor_limit()
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "given"),
+    [
+        (None, None),
+        ("localhost", "localhost"),
+        ("", ""),
+        ("127.0.0.1", [b"127.0.0.1"]),
+        ("::1", [b"::1"]),
+    ],
+)
+def test_uvloop_is_given_addresses_as_bytes(host: str | None, given: object) -> None:
+    assert http_module._as_bytes(host) == given
+
+
+def test_a_server_on_uvloop_imports_no_characters_of_all_languages() -> None:
+    script = """
+import asyncio, sys, uvloop
+from engineio_min import HttpServer
+
+async def main():
+    http = HttpServer()
+    await http.listen("127.0.0.1", 0)
+    await http.listen("::1", 0)
+    print([name for name in ("encodings.idna", "unicodedata", "hashlib") if name in sys.modules])
+    await http.close()
+
+uvloop.run(main())
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from engineio_min import UsageError
 from engineio_min.errors import WorkersFailed
-from engineio_min.options import ServerOptions
 from engineio_min.workers import supervisor as module
-from engineio_min.workers.supervisor import Supervisor, check_workers
+from engineio_min.workers.supervisor import Supervisor
 from tests.engineio_min.wire import connect
 from tests.waiting import PATIENCE, eventually, until
 
@@ -149,7 +147,7 @@ async def test_an_end_while_workers_are_replaced() -> None:
 async def test_workers_end_with_their_supervisor() -> None:
     program = (
         "import asyncio, sys\n"
-        "from engineio_min.workers import Supervisor\n"
+        "from engineio_min.workers.supervisor import Supervisor\n"
         f"command = {COMMAND!r}\n"
         "supervisor = Supervisor(command, 1, port=0, ready=lambda port: print(port, flush=True))\n"
         "asyncio.run(supervisor.run())\n"
@@ -261,26 +259,6 @@ async def test_an_address_that_is_in_use() -> None:
         supervisor = Supervisor(COMMAND, 2, port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             await supervisor.run()
-
-
-@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2", None])
-def test_the_number_of_workers(workers: object) -> None:
-    with pytest.raises(UsageError, match="expected a number of at least 1"):
-        check_workers(workers)
-
-
-def test_a_system_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "send_fds")
-    check_workers(1)
-    with pytest.raises(UsageError, match="workers: got 2, but this system cannot pass connections"):
-        check_workers(2)
-
-
-def test_ids_that_name_no_worker() -> None:
-    options = ServerOptions(generate_id=lambda _: "id")
-    check_workers(1, options)
-    with pytest.raises(UsageError, match="workers: got 2 and generate_id"):
-        check_workers(2, options)
 
 
 def test_names_of_workers() -> None:

@@ -110,7 +110,30 @@ def test_joining_again_after_leaving_goes_to_the_end(rooms: Rooms[str]) -> None:
     assert rooms.select(["red"]) == ("s2", "s1")
 
 
-members = st.integers(0, 4)
+def test_the_own_room_of_a_member_alone_in_it_takes_no_entry(rooms: Rooms[str]) -> None:
+    assert not {"s1", "s2", "s3"} & set(rooms._members)
+    assert list(rooms.members("s1")) == ["s1"]
+    assert list(rooms.members("s4")) == []
+    assert sorted(rooms.names()) == ["blue", "red", "s1", "s2", "s3"]
+    assert rooms.add("s4", ["s1"]) == [("s1", False)]
+    assert rooms.select(["s1"]) == ("s1", "s4")
+    assert rooms.remove("s4", "s1") == [("s1", False)]
+    assert rooms.add("s4", ["s4"]) == [("s4", True)]
+    assert rooms.remove("s4", "s4") == [("s4", True)]
+    assert rooms.remove_all("s1") == [("s1", True), ("red", False)]
+
+
+def test_a_room_may_be_there_before_the_member_that_it_is_named_as(rooms: Rooms[str]) -> None:
+    assert rooms.add("s1", ["s5"]) == [("s5", True)]
+    assert rooms.add("s5", ["s5"]) == [("s5", False)]
+    assert rooms.select(["s5"]) == ("s1", "s5")
+    assert rooms.remove_all("s1") == [("s1", True), ("red", False), ("s5", False)]
+    assert rooms.remove_all("s5") == [("s5", True)]
+
+
+# Two of them have the names of rooms, as every socket has.
+MEMBERS = ("a", "b", "x", "y", "z")
+members = st.sampled_from(MEMBERS)
 some_rooms = st.lists(st.sampled_from(ROOMS), max_size=3)
 
 
@@ -120,15 +143,15 @@ class RoomsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rooms = Rooms[int]()
-        self.known: set[int] = set()
-        self.pairs: set[tuple[int, str]] = set()
+        self.rooms = Rooms[str]()
+        self.known: set[str] = set()
+        self.pairs: set[tuple[str, str]] = set()
 
     def occupied(self) -> set[str]:
         return {room for _, room in self.pairs}
 
     @rule(member=members, rooms=some_rooms)
-    def add(self, member: int, rooms: list[str]) -> None:
+    def add(self, member: str, rooms: list[str]) -> None:
         pairs, occupied = set(self.pairs), self.occupied()
         self.known.add(member)
         self.pairs |= {(member, room) for room in rooms}
@@ -138,7 +161,7 @@ class RoomsMachine(RuleBasedStateMachine):
         assert {room for room, created in changes if created} == self.occupied() - occupied
 
     @rule(member=members, room=st.sampled_from(ROOMS))
-    def remove(self, member: int, room: str) -> None:
+    def remove(self, member: str, room: str) -> None:
         pairs, occupied = set(self.pairs), self.occupied()
         self.pairs.discard((member, room))
         changes = self.rooms.remove(member, room)
@@ -147,7 +170,7 @@ class RoomsMachine(RuleBasedStateMachine):
         assert {room for room, emptied in changes if emptied} == occupied - self.occupied()
 
     @rule(member=members)
-    def remove_all(self, member: int) -> None:
+    def remove_all(self, member: str) -> None:
         pairs, occupied = set(self.pairs), self.occupied()
         self.known.discard(member)
         self.pairs = {pair for pair in self.pairs if pair[0] != member}
@@ -166,9 +189,11 @@ class RoomsMachine(RuleBasedStateMachine):
 
     @invariant()
     def both_directions_agree(self) -> None:
+        assert set(self.rooms.names()) == self.occupied()
+        assert len(self.rooms.names()) == len(self.occupied())
         for room in ROOMS:
             assert set(self.rooms.members(room)) == {m for m, r in self.pairs if r == room}
-        for member in range(5):
+        for member in MEMBERS:
             assert set(self.rooms.rooms(member)) == {r for m, r in self.pairs if m == member}
 
 

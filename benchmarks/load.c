@@ -279,6 +279,22 @@ static void write_rest(struct connection *connection) {
     watch(connection, EPOLL_CTL_MOD);
 }
 
+/* An address has about 28,000 ports for connections to the same server: so many clients come from
+ * each of 127.0.0.1, 127.0.0.2 and so on, two connections each. */
+enum { CLIENTS_OF_AN_ADDRESS = 12000 };
+
+static void come_from_another_address(int fd, const struct client *client) {
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    int one = 1;
+    unsigned number = client->number / CLIENTS_OF_AN_ADDRESS;
+    if (number == 0) return;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0) {
+        fail("binding to an address of the loopback failed: %s", strerror(errno));
+    }
+}
+
 static struct connection *dial(struct client *client, bool http) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct connection *connection = calloc(1, sizeof *connection);
@@ -292,6 +308,7 @@ static struct connection *dial(struct client *client, bool http) {
         exit(2);
     }
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    come_from_another_address(connection->fd, client);
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     if (connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0) {
         if (errno != EINPROGRESS) {

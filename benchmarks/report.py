@@ -15,6 +15,7 @@ from benchmarks.generator import ROOT
 from benchmarks.loads import GROWTH, IDLE, LOADS, Load
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
 from benchmarks.report_plots import draw
+from benchmarks.report_scale import recorded, scale_section
 from benchmarks.report_tables import microseconds, table, times
 from benchmarks.report_targets import target_section
 from benchmarks.steadiness import AGREEMENT, is_steady
@@ -61,6 +62,7 @@ def compose(results: Results, drawn: dict[str, str]) -> str:
         "## As clients grow",
         growth_section(results),
         picture("growth", "Cost of an echo with 100, 1,000 and 10,000 clients", drawn),
+        scale_section(recorded()),
         "## Idle connections",
         idle_section(results),
         picture("memory", "Memory of an idle connection", drawn),

@@ -42,8 +42,9 @@ def register(io: Server) -> Server:
     return io
 
 
-async def serve(port: int) -> None:
-    io = make_server()
+async def serve(port: int, io: Server | None = None) -> None:
+    """Serve until a signal comes, with the server of all benchmarks or another one."""
+    io = io or make_server()
     await io.listen("127.0.0.1", port)
     await stopped()
     await io.close()

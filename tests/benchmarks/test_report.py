@@ -24,6 +24,7 @@ from benchmarks.generator import ROOT, Result
 from benchmarks.loads import IDLE, LOADS, TARGETS
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
 from benchmarks.report import instruction_section, write
+from benchmarks.report_scale import scale_section
 from benchmarks.run import chosen
 from benchmarks.schedule import QUICK
 
@@ -244,6 +245,21 @@ def test_the_instructions_of_each_python_are_shown() -> None:
         "| a | 1,000 |  |",
         "| b | 20 | 10 |",
     ]
+
+
+def test_growth_is_compared_with_the_first_row() -> None:
+    assert scale_section({}) == ""
+    found = {
+        "echo": {"date": "2026-01-02", "rows": {"1,000 connections": 8.0, "9 connections": 12.0}},
+        "ping": {"date": "2026-01-01", "rows": {"1,000 connections": 4.0}},
+        "rooms": {"date": "2026-01-02", "rows": {"few rooms": 10.0, "many rooms": 11.0}},
+    }
+    lines = scale_section(found).splitlines()
+    assert "|  | echo | ping and its pong |" in lines
+    assert "| 1,000 connections | 8 | 4 |" in lines
+    assert "| 9 connections | 12 (1.50) |  |" in lines
+    assert lines[-5:-1] == ["| --- | --: |", "| few rooms | 10 |", "| many rooms | 11 (1.10) |", ""]
+    assert lines[-1] == "Measured on 2026-01-01 and 2026-01-02."
 
 
 def test_a_load_that_nobody_has_is_refused() -> None:

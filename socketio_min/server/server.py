@@ -79,10 +79,9 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, own.connect_timeout)
         self.connections: set[ServerConnection] = set()
-        max_attachment_bytes = self.engine.options.max_http_buffer_size
-        self.peer_rules: PeerRules[Socket] = peer_rules(
-            self.limits, self.parser, max_attachment_bytes, self.values_allowed
-        )
+        most = self.engine.options.max_http_buffer_size
+        rules = peer_rules(self.limits, self.parser, most, self.values_allowed)
+        self.peer_rules: PeerRules[Socket] = rules
         self.joining = Joining(self)
         self.large_messages = LargeMessages()
         self._gates: Gates | None = None
@@ -286,12 +285,17 @@ class Server(Namespace):
         """Make this server the worker at `place`, which shares its rooms with the other workers
         unless it has an adapter that does. `run` does it by itself.
         """
-        # One process alone needs nothing of it.
         from engineio_min.workers.worker import Worker
+        from socketio_min.cluster.worker_rooms import WorkerRooms
 
         worker = Worker(place, self.engine)
         if self.make_adapter is MemoryAdapter:
-            self._share_rooms(worker)
+            shared = WorkerRooms(worker)
+            worker.received, worker.peers_changed = shared.received, shared.peers_changed
+            self.make_adapter = shared.adapter
+            # No namespace has a socket yet.
+            for namespace in self._all_namespaces():
+                namespace.adapter = shared.adapter(namespace)
         return worker
 
     async def newcomers_join(self, deadline: float) -> None:
@@ -299,18 +303,6 @@ class Server(Namespace):
         loop is `deadline`.
         """
         await self.connect_deadlines.newcomers_join(deadline)
-
-    def _share_rooms(self, worker: Worker) -> None:
-        """Have adapters that share the rooms with the other workers."""
-        from socketio_min.cluster.worker_rooms import WorkerRooms
-
-        shared = WorkerRooms(worker)
-        worker.received = shared.received
-        worker.peers_changed = shared.peers_changed
-        self.make_adapter = shared.adapter
-        for namespace in self._all_namespaces():
-            # The namespace has no socket yet.
-            namespace.adapter = shared.adapter(namespace)
 
     @property
     def port(self) -> int:

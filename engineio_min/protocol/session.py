@@ -156,7 +156,6 @@ class Session:
         self._unheard = False
         # When the peer was last seen to take something, while nothing waits to carry packets.
         self.behind_since = NEVER
-        # What happened, to be taken out by the driver.
         self.events = _NO_EVENTS
         self._timing = timing
         # Two attributes instead of a function that knows its driver: one object less for each.
@@ -380,7 +379,6 @@ class Session:
         self._attended = False
         packets = self.queued
         if packets:
-            # Nearly always there is one, and one packet leaves whatever its size.
             return self.take() if len(packets) == 1 else self.take_share(POLL_SHARE)
         return [NOOP] if self.upgrade == PROBED else []
 

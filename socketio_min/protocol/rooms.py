@@ -65,10 +65,10 @@ class Rooms(Generic[Member]):
             if room in _collection(joined):
                 continue
             joined = _with(joined, room)
-            members = self._members.get(room)
+            members: Any = self._members.get(room)
             if members is None and room != member and self._has_own(room):
                 # Its owner is no longer alone in it.
-                members = cast(Member, room)
+                members = room
             changes.append((room, members is None))
             if members is not None:
                 self._members[room] = _with(members, member)
@@ -98,10 +98,11 @@ class Rooms(Generic[Member]):
 
         The caller copies the result, which may be a live view.
         """
-        members = self._members.get(room)
+        members: Any = self._members.get(room)
         if members is not None:
             return _collection(members)
-        return (cast(Member, room),) if self._has_own(room) else ()
+        own: Any = room
+        return (own,) if self._has_own(room) else ()
 
     def rooms(self, member: Member) -> Collection[str]:
         """Return the rooms of `member` in the order it joined: maybe a live view, so copy."""
@@ -109,8 +110,9 @@ class Rooms(Generic[Member]):
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all rooms; a copy."""
-        own = (cast(str, one) for one in self._rooms if one not in self._members)
-        return (*filter(self._has_own, own), *self._members)
+        known: Any = self._rooms
+        own = (one for one in known if one not in self._members and self._has_own(one))
+        return (*own, *self._members)
 
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
@@ -139,7 +141,8 @@ class Rooms(Generic[Member]):
 
     def _has_own(self, room: str) -> bool:
         """Return whether a room is named as a member that is in it."""
-        joined = self._rooms.get(cast(Member, room))
+        owner: Any = room
+        joined = self._rooms.get(owner)
         return joined is not None and room in _collection(joined)
 
     def _leave(self, member: Member, room: str) -> bool:

@@ -70,9 +70,9 @@ def by_chance(seed: int) -> list[Step]:
     ]
 
 
-def found() -> bool:
-    """Return whether some run of chance does not hold."""
-    for seed in range(60):
+def found(first: int) -> bool:
+    """Return whether some run of chance does not hold; begin with a seed that may be known."""
+    for seed in (first, *range(60)):
         try:
             simulate(by_chance(seed), seed)
         except Exception:
@@ -144,11 +144,15 @@ FAULTS: dict[str, list[tuple[type, str, Any]]] = {
 }
 
 
+# The seed that finds a fault which few others find.
+FIRST = {"what was lost is sent again": 45}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for owner, name, replacement in FAULTS[fault]:
         monkeypatch.setattr(owner, name, replacement)
-    assert found()
+    assert found(FIRST.get(fault, 0))
 
 
 def test_what_finds_faults_finds_none_without() -> None:

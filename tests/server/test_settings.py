@@ -8,17 +8,30 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server import settings as settings_module
 from server.setting_table import TABLE, Setting
 from server.settings import Settings, SettingsError, load
 
 INCOMPLETE_AI = "AI_BASE_URL and AI_MODEL: set both for a model, or neither"
 VARIABLES = [setting.variable for setting in TABLE]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_parser() -> Iterator[None]:
+    """Make the parser of the flags once: a server reads its flags once, and this file a thousand
+    times.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings_module, "_parser", cache(settings_module._parser))
+        yield
 
 
 def refusal(arguments: list[str], environment: dict[str, str]) -> str:

@@ -23,7 +23,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
-from tests.effort import examples
+from tests.effort import examples, search_little
 from tests.order import dealt
 from tests.scratch import write_in_memory
 
@@ -45,7 +45,6 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("quick", settings.get_profile("socketio_min"), max_examples=20)
 settings.load_profile("socketio_min")
 
 FOLDER = Path(__file__).parent
@@ -158,8 +157,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With `--quick`, search for a fifth of the time."""
+    """With `--quick`, search little."""
     if config.getoption("quick"):
+        search_little()
+        settings.register_profile(
+            "quick", settings.get_profile("socketio_min"), max_examples=examples(50)
+        )
         settings.load_profile("quick")
 
 

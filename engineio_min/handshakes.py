@@ -91,7 +91,8 @@ class Handshakes:
             if inspect.isawaitable(verdict):
                 self._spawn(self._open_later(exchange, query, verdict, None))
                 return
-        self._check_version(query)
+        if query.get("EIO") != PROTOCOL_VERSION:
+            raise _wrong_version(query)
         sid = None
         if options.generate_id is not None:
             sid = self._call_hook("generate_id", options.generate_id, exchange.request)
@@ -143,7 +144,8 @@ class Handshakes:
                 await verdict
                 if gone:
                     return
-                self._check_version(query)
+                if query.get("EIO") != PROTOCOL_VERSION:
+                    raise _wrong_version(query)
                 hook = "generate_id"
                 generate = self._server.options.generate_id
                 if generate is not None:
@@ -167,10 +169,6 @@ class Handshakes:
             logger.exception("%s failed", hook)
             if not gone:
                 self._server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, f"{hook} failed"))
-
-    def _check_version(self, query: Mapping[str, str]) -> None:
-        if query.get("EIO") != PROTOCOL_VERSION:
-            raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
 
     def _open(self, exchange: Exchange, query: Mapping[str, str], sid: str | None) -> None:
         """Open the session `sid`, or one with an id that nobody can guess, and answer."""
@@ -230,3 +228,7 @@ class Handshakes:
         task = self._server.loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _wrong_version(query: Mapping[str, str]) -> RequestRefused:
+    return RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")

@@ -8,61 +8,61 @@ as many headers takes three times the memory.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
 
 from engineio_min.request import Request
-
-Value = TypeVar("Value", bound=Hashable)
 
 # How many targets and orders of headers are shared, and the characters of the longest query.
 MOST_SHARED = 64
 LONGEST_QUERY = 64
 
-_shared: dict[Any, Any] = {}
+_shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 def keep(request: Request) -> None:
     """Let a handshake's request take less memory: its session keeps it."""
-    request.headers = KeptHeaders(request.headers)
+    headers = request.headers
+    names = tuple(headers)
+    kept = KeptHeaders.__new__(KeptHeaders)
+    kept.names = _shared.get(names) or _share(names)
+    kept.texts = tuple(headers.values())
+    request.headers = kept
     if len(request.query_string) <= LONGEST_QUERY:
-        request.path, request.query_string = _share((request.path, request.query_string))
+        target = request.path, request.query_string
+        request.path, request.query_string = _shared.get(target) or _share(target)
 
 
 class KeptHeaders(Mapping[str, str]):
     """Headers by their names in lower case, in the order in which they came."""
 
-    __slots__ = ("_names", "_values")
+    __slots__ = ("names", "texts")
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._names = _share(tuple(headers))
-        self._values = tuple(headers.values())
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
 
     def __getitem__(self, name: str) -> str:
         try:
-            return self._values[self._names.index(name)]
+            return self.texts[self.names.index(name)]
         except ValueError:
             raise KeyError(name) from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self.names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def __repr__(self) -> str:
         return repr(dict(self))
 
 
-def _share(value: Value) -> Value:
-    """Return an equal value that others have too, if there is one."""
-    found: Value | None = _shared.get(value)
-    if found is None:
-        if len(_shared) >= MOST_SHARED:
-            # What an attacker has put here goes, and the usual ones come again.
-            _shared.clear()
-        _shared[value] = found = value
-    return found
+def _share(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Let those who have equal texts later have the same ones."""
+    if len(_shared) >= MOST_SHARED:
+        # What an attacker has put here goes, and the usual ones come again.
+        _shared.clear()
+    _shared[texts] = texts
+    return texts

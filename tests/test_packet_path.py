@@ -20,7 +20,7 @@ ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 # The most calls and changes of file that a packet may take.
 MOST = {
-    "WebSocket handshake and open packet": (55, 30),
+    "WebSocket handshake and open packet": (55, 31),
     "CONNECT": (49, 30),
     "Event with acknowledgement, `def` handler, WebSocket": (16, 13),
     "Event with acknowledgement, `async def` handler, WebSocket": (38, 28),

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.http.accept_key import accept_key
 from engineio_min.http.answers import AnswerHeads, header_lines
+from engineio_min.http.sha1 import sha1
 from engineio_min.request import Headers, Request, Response, StreamedResponse
 from engineio_min.transports.body import Body
 from engineio_min.transports.unsent import unsent_and_confirmed
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("engineio_min.http")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class ExchangeHost(Doorkeeper, Protocol):
@@ -244,9 +245,10 @@ def accept_handshake(
         valid = False
     if not valid:
         raise RequestRefused(Code.BAD_REQUEST, "got an invalid Sec-WebSocket-Key")
+    digest = sha1(key + _GUID, usedforsecurity=False).digest()
     lines = [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept_key(key) + b"\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
     ]
     extensions: list[Extension] = []
     if deflate is not None and "sec-websocket-extensions" in headers:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from engineio_min import Connection
 from engineio_min.dates import http_date
 from engineio_min.ids import random_id
+from engineio_min.protocol.backlog import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
 from socketio_min.errors import Disconnected, LimitReached, UsageError
@@ -20,7 +21,7 @@ from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.asking import ask
 from socketio_min.server.broadcast import BroadcastOperator, SocketOperator
 from socketio_min.server.elsewhere import SOCKET
-from socketio_min.server.outputs import NOWHERE, BeforeConnect
+from socketio_min.server.nowhere import NOWHERE
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
@@ -346,6 +347,48 @@ class Socket:
             values = result if isinstance(result, tuple) else [result]
         for packet in self.namespace.encoder.ack(values, ack_id):
             self.out.send(packet)
+
+
+class BeforeConnect:
+    """Packets of a socket whose CONNECT is not answered yet: the answer must be first.
+
+    The packet above `limit` ends the connection of `link`, which counts the bytes that are kept.
+    """
+
+    __slots__ = ("_limit", "_link", "_mark", "_packets", "_size", "_weight")
+
+    writable = False
+
+    def __init__(self, limit: int, link: Link) -> None:
+        self._packets: list[Packet] = []
+        self._limit = limit
+        self._link = link
+        # The bytes of the packets, the number above which the packets are weighed, and their last
+        # weight.
+        self._size = 0
+        self._mark = FIRST_MARK
+        self._weight = 0
+
+    def send(self, packet: Packet) -> None:
+        if len(self._packets) >= self._limit:
+            self._link.overflow()
+            return
+        self._packets.append(packet)
+        self._size += len(packet) + PACKET_OVERHEAD
+        if self._size > self._mark:
+            self._mark = 2 * self._size
+            self._count(weigh_packets(self._packets))
+
+    def release(self) -> list[Packet]:
+        """Return the packets, which are not kept any longer."""
+        packets, self._packets = self._packets, []
+        if self._weight:
+            self._count(0)
+        return packets
+
+    def _count(self, weight: int) -> None:
+        before, self._weight = self._weight, weight
+        self._link.connection.hold(weight - before)
 
 
 _PLAIN = BroadcastOptions()

@@ -57,7 +57,7 @@ def test_what_clients_have_in_common_is_there_once() -> None:
     one, other = kept(), kept()
     assert isinstance(one.headers, KeptHeaders)
     assert isinstance(other.headers, KeptHeaders)
-    assert one.headers._names is other.headers._names
+    assert one.headers.names is other.headers.names
     assert one.path is other.path == "/socket.io/"
     assert one.query_string is other.query_string == "EIO=4&transport=websocket"
     assert one.target == "/socket.io/?EIO=4&transport=websocket"
@@ -80,5 +80,5 @@ def test_clients_that_have_nothing_in_common_fill_no_memory() -> None:
 def test_headers_take_two_fifths_of_a_dictionarys_memory() -> None:
     headers = kept().headers
     assert isinstance(headers, KeptHeaders)
-    size = sys.getsizeof(headers) + sys.getsizeof(headers._values)
+    size = sys.getsizeof(headers) + sys.getsizeof(headers.texts)
     assert 2.5 * size < sys.getsizeof(HEADERS)

@@ -1,10 +1,11 @@
-"""outputs.py: where the packets of a socket go before its CONNECT is answered and after its end."""
+"""socket.py: where the packets of a socket go before its CONNECT is answered."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from socketio_min.server.outputs import NOWHERE, BeforeConnect, Overflowing
+from socketio_min.server.socket import BeforeConnect
+from socketio_min.server.socket import Link as RealLink
 
 
 class Link:
@@ -24,7 +25,7 @@ class Link:
 
 def waiting(limit: int = 10) -> tuple[BeforeConnect, Link]:
     link = Link()
-    return BeforeConnect(limit, cast(Overflowing, cast(Any, link))), link
+    return BeforeConnect(limit, cast(RealLink, cast(Any, link))), link
 
 
 def test_packets_wait_in_order() -> None:
@@ -51,8 +52,3 @@ def test_what_is_much_is_counted_until_it_leaves() -> None:
     assert 30_000 <= link.held <= 70_200
     out.release()
     assert link.held == 0
-
-
-def test_nothing_is_kept_for_a_client_that_is_gone() -> None:
-    assert not NOWHERE.writable
-    NOWHERE.send("4a")

@@ -33,7 +33,7 @@ async def test_the_sdk_against_a_server(
         running(tmp_path / "strict", event_rate=10, event_burst=10) as strict,
     ):
         await run(
-            *("node", "--test", "--test-reporter=spec", str(HERE / f"{story}.test.mjs")),
+            *("node", "--test-reporter=spec", str(HERE / f"{story}.test.mjs")),
             URL=application.url,
             SESSION_URL=guarded.url,
             STRICT_URL=strict.url,
@@ -48,7 +48,7 @@ async def test_a_copy_is_kept_in_step() -> None:
 async def test_editing_together(tmp_path: Path) -> None:
     async with running(tmp_path, event_rate=0) as application:
         await run(
-            *("node", "--test", "--test-reporter=spec", str(HERE / "editing.test.mjs")),
+            *("node", "--test-reporter=spec", str(HERE / "editing.test.mjs")),
             URL=application.url,
         )
 
@@ -66,7 +66,7 @@ async def test_coming_back_while_the_database_is_away(
     monkeypatch.setattr(Projects, "overview", failing)
     async with running(tmp_path) as application:
         await run(
-            *("node", "--test", "--test-reporter=spec", str(HERE / "failing.test.mjs")),
+            *("node", "--test-reporter=spec", str(HERE / "failing.test.mjs")),
             URL=application.url,
         )
 

@@ -224,7 +224,7 @@ class Application:
 
     def _pages(self) -> Iterator[tuple[str, Route]]:
         yield "/", website.page(self.settings.auth_mode)
-        for address, asset in website.assets():
+        for address, asset in website.assets().items():
             yield address, asset.answer
         yield ADDRESS, Downloads(self).answer
         yield "/docs", pages.docs

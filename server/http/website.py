@@ -3,6 +3,11 @@
 It has no build step. What it needs is one fixed table: its own files in `web/` and those of the npm
 packages in `web/node_modules`; the import map in the page leads the browser from a package's name
 to its file. No path of a request is ever looked up on the disk.
+
+The page names each file with its version, `/web/main.js?v=…`: a browser keeps it for good, and asks
+for none of the hundred files again until one is another. Whoever asks without the present version
+gets the present file, and asks again the next time: so a page of one node works with another node
+that is older or newer.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import gzip
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from string import Template
@@ -154,6 +159,9 @@ _MISSING: Final = (
 )
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
 _NO_STORE: Final = ("Cache-Control", "no-store")
+_YEAR: Final = 31_536_000
+_KEPT: Final = ("Cache-Control", f"public, max-age={_YEAR}, immutable")
+_ASKED_AGAIN: Final = ("Cache-Control", "no-cache")
 
 
 class Asset:
@@ -176,72 +184,86 @@ class Asset:
         return gzip.compress(self.content, mtime=0)
 
     @cached_property
-    def tag(self) -> str:
-        """Return the entity tag. It changes with the content. It is weak, because it is the same
-        for both encodings.
-        """
-        return f'W/"{hashlib.sha256(self.content).hexdigest()[:24]}"'
+    def version(self) -> str:
+        """Return a name for the content, which is another one for any other content."""
+        return hashlib.sha256(self.content).hexdigest()[:24]
 
     def _read(self) -> None:
-        _ = self.compressed, self.tag
+        _ = self.compressed, self.version
         self._is_read = True
 
     async def answer(self, request: Request) -> Response:
         """Answer with the file, or with 304 if the browser has it."""
         if not self._is_read:
             await asyncio.to_thread(self._read)
+        # It is weak, because it is the same for both encodings.
+        tag = f'W/"{self.version}"'
         headers = [
             ("Content-Type", _TYPES[self.paths[0].suffix]),
-            ("Cache-Control", "no-cache"),
-            ("ETag", self.tag),
+            _KEPT if request.query_string == f"v={self.version}" else _ASKED_AGAIN,
+            ("ETag", tag),
             ("Vary", "Accept-Encoding"),
             _NO_SNIFFING,
         ]
-        if request.headers.get("if-none-match") == self.tag:
+        if request.headers.get("if-none-match") == tag:
             return Response(304, headers=headers)
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(200, self.content, headers)
         return Response(200, self.compressed, [*headers, ("Content-Encoding", "gzip")])
 
 
-def assets() -> Iterator[tuple[str, Asset]]:
-    """Return each file of the page with its address."""
-    for address, paths in _places().items():
-        yield address, Asset(*paths)
+def assets() -> Mapping[str, Asset]:
+    """Return each file of the page by its address."""
+    return _assets(FOLDER)
 
 
 @cache
-def _places() -> dict[str, tuple[Path, ...]]:
-    """Return which files each address is made of. A process may have many servers, one after the
-    other.
-    """
-    packages = FOLDER / "node_modules"
-    return {
+def _assets(folder: Path) -> Mapping[str, Asset]:
+    """Return the files for all servers of this process."""
+    packages = folder / "node_modules"
+    places = {
         **{f"/web/{name}": (path,) for name, path in FILES.items()},
-        "/web/style.css": tuple(FOLDER / "styles" / f"{name}.css" for name in STYLES),
+        "/web/style.css": tuple(folder / "styles" / f"{name}.css" for name in STYLES),
         **{_address(name): (packages / name / place,) for name, place in PACKAGES.items()},
+    }
+    return {address: Asset(*paths) for address, paths in places.items()}
+
+
+@cache
+def _links(folder: Path) -> Mapping[str, str]:
+    """Return what the page's template asks for: addresses of files, each with its version."""
+    versioned = {
+        address: f"{address}?v={asset.version}" for address, asset in _assets(folder).items()
+    }
+    modules = {
+        address: at for address, at in versioned.items() if address.endswith((".js", ".mjs"))
+    }
+    packages = {name: versioned[_address(name)] for name in PACKAGES}
+    # Without these links a module is fetched only when the module that imports it has come.
+    preloads = [f'<link rel="modulepreload" href="{at}" />' for at in modules.values()]
+    own = {address: at for address, at in modules.items() if address.startswith("/web/")}
+    return {
+        "icon": versioned["/web/icon.svg"],
+        "style": versioned["/web/style.css"],
+        "main": versioned["/web/main.js"],
+        "import_map": json.dumps({"imports": own | packages}),
+        "preloads": "\n  ".join(preloads),
     }
 
 
-def page(auth_mode: str) -> Callable[[Request], Response]:
+def page(auth_mode: str) -> Callable[[Request], Awaitable[Response]]:
     """Return the handler of `/`, whose page has more ways to sign in if `auth_mode` is "open"."""
     template = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
-    import_map = json.dumps({"imports": {name: _address(name) for name in PACKAGES}})
-    scripts = [f"/web/{name}" for name in FILES if name.endswith(".js")]
-    # Without these links a module is fetched only when the module that imports it has come.
-    preloads = "\n  ".join(
-        f'<link rel="modulepreload" href="{address}" />'
-        for address in (*scripts, *map(_address, PACKAGES))
-    )
 
-    def answer(_request: Request) -> Response:
-        if not (FOLDER / "node_modules").is_dir():
+    async def answer(_request: Request) -> Response:
+        try:
+            # All files are read for the first page.
+            links = await asyncio.to_thread(_links, FOLDER)
+        except FileNotFoundError:
             headers = [("Content-Type", "text/plain; charset=utf-8"), _NO_STORE, _NO_SNIFFING]
             return Response(503, _MISSING.encode(), headers)
         nonce = secrets.token_urlsafe(16)
-        body = template.substitute(
-            auth_mode=auth_mode, nonce=nonce, import_map=import_map, preloads=preloads
-        )
+        body = template.substitute(links, auth_mode=auth_mode, nonce=nonce)
         headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Security-Policy", _policy(nonce)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,10 @@ from tests.waiting import PATIENCE
 
 # Minifiers leave out the spaces. A comment has one without the end of a statement.
 IMPORT = re.compile(r"""(?:^import|\bfrom)\s*["']([\w@./-]+)["'](?:;|$)""", re.MULTILINE)
+
+
+# What the page links to beside the modules that are imported.
+LINKED = ("icon.svg", "style.css", "main.js")
 
 
 @pytest.fixture
@@ -47,6 +52,11 @@ async def get(
         return response.status, found, body
 
     return await asyncio.to_thread(request)
+
+
+def style_sheet() -> bytes:
+    parts = [website.FOLDER / "styles" / f"{name}.css" for name in website.STYLES]
+    return b"".join(part.read_bytes() for part in parts)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -98,14 +108,41 @@ async def test_the_import_map_leads_to_files(application: Application) -> None:
     page = (await get(application, "/"))[2].decode()
     found = re.search(r'<script type="importmap"[^>]*>(.*?)</script>', page, re.DOTALL)
     assert found is not None
-    for address in json.loads(found[1])["imports"].values():
+    imported = json.loads(found[1])["imports"]
+    assert (
+        imported.keys()
+        == {name for name in website.assets() if "/web/" in name}
+        - {*("/web/icon.svg", "/web/style.css")}
+        | website.PACKAGES.keys()
+    )
+    for address in imported.values():
         status, headers, _ = await get(application, address)
         assert (status, headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+        assert headers["cache-control"] == "public, max-age=31536000, immutable"
+    preloads = re.findall(r'<link rel="modulepreload" href="([^"]+)" />', page)
+    assert sorted(preloads) == sorted(imported.values())
+
+
+async def test_a_file_is_kept_for_good_under_the_version_that_the_page_names(
+    application: Application,
+) -> None:
+    page = (await get(application, "/"))[2].decode()
+    named = [re.findall(rf'(?:href|src)="(/web/{name}[^"]*)"', page) for name in LINKED]
+    for name, addresses in zip(LINKED, named, strict=True):
+        for address in addresses:
+            content = style_sheet() if name == "style.css" else (website.FOLDER / name).read_bytes()
+            assert address == f"/web/{name}?v={hashlib.sha256(content).hexdigest()[:24]}"
+            status, headers, body = await get(application, address)
+            assert (status, body) == (200, content)
+            assert headers["cache-control"] == "public, max-age=31536000, immutable"
+        # Another node may have another version.
+        for other in ("", "?v=", "?v=0", f"?{addresses[0].partition('?')[2]}&x"):
+            status, headers, body = await get(application, f"/web/{name}{other}")
+            assert (status, body, headers["cache-control"]) == (200, content, "no-cache")
 
 
 async def test_a_file_is_compressed_and_sent_once(application: Application) -> None:
-    parts = [website.FOLDER / "styles" / f"{name}.css" for name in website.STYLES]
-    plain = b"".join(part.read_bytes() for part in parts)
+    plain = style_sheet()
     status, headers, body = await get(application, "/web/style.css")
     assert (status, body) == (200, plain)
     assert headers["content-type"] == "text/css; charset=utf-8"

@@ -9,7 +9,7 @@ import { reopenFile } from "./file_news.js";
 import { lineOfCaret, onLiveUpdate } from "./live_editor.js";
 import { nameOf } from "./paths.js";
 import { closeProject, openProject, projectGone } from "./project.js";
-import { onArrival } from "./session.js";
+import { onArrival, onSignedOut } from "./session.js";
 import { settled } from "./shared_files.js";
 import { attempt, state, toast, update } from "./state.js";
 
@@ -88,13 +88,18 @@ function writeRest() {
   resting = null;
 }
 
+/** Write of no caret that has rested. */
+function forgetRest() {
+  clearTimeout(timer);
+  resting = null;
+}
+
 onLiveUpdate(({ selectionSet, docChanged }) => (selectionSet || docChanged) && rest());
 
 /** Do what is to become one step for whoever goes back; `work` changes what is open. */
 async function inOneStep(work) {
   // It is the address that one has come to which would be written over.
-  clearTimeout(timer);
-  resting = null;
+  forgetRest();
   following += 1;
   try {
     return await work();
@@ -205,4 +210,5 @@ async function arrive() {
 }
 
 onArrival(arrive);
+onSignedOut(forgetRest);
 addEventListener("hashchange", () => attempt(follow));

@@ -4,7 +4,7 @@
 
 import { io } from "socket.io-client";
 import { Due } from "./due.js";
-import { NOTHING_OPEN, state, toast, update } from "./state.js";
+import { forgetUser, state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
@@ -190,10 +190,18 @@ function connect() {
   recordEngine();
 }
 
+const leavers = new Set();
+
+/** Call `handler` when one is signed out. */
+export function onSignedOut(handler) {
+  leavers.add(handler);
+}
+
 function signedOut(error) {
   moved();
   setAway(false);
-  update({ ...NOTHING_OPEN, user: null, signingIn: false, signInError: error });
+  for (const handler of leavers) handler();
+  forgetUser(error);
 }
 
 const arrivals = new Set();

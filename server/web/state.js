@@ -19,26 +19,33 @@ export const NOTHING_OPEN = {
   searchAsked: 0, // grows whenever the search is asked for
 };
 
+/** Return what is one user's, as it is while nobody is signed in. */
+function ofUser() {
+  return {
+    ...NOTHING_OPEN,
+    user: null,
+    signingIn: false,
+    projects: [],
+    notifications: [],
+    asks: new Map(), // requests for locks, see asking.js
+    history: null, // the path of the file whose history is shown
+    uploads: null, // see uploads.js
+    pane: "files", // what a phone shows: files, editor, assistant, people, versions
+    side: "assistant", // what the right column shows: assistant, people, versions
+    dialog: "", // "settings", "bin", or none
+    packets: [], // see wire.js
+    toasts: [],
+  };
+}
+
 export const state = {
   authMode: document.documentElement.dataset.authMode,
   connection: "offline", // or "connecting", "online": the server knows who one is
   transport: "",
-  user: null,
-  signingIn: false,
   signInError: "",
   isInvited: false, // an invitation waits until one is signed in, see inviting.js
-  projects: [],
-  notifications: [],
-  asks: new Map(), // requests for locks, see asking.js
-  ...NOTHING_OPEN,
-  history: null, // the path of the file whose history is shown
-  uploads: null, // see uploads.js
-  pane: "files", // what a phone shows: files, editor, assistant, people, versions
-  side: "assistant", // what the right column shows: assistant, people, versions
-  dialog: "", // "settings", "bin", or none
   wireOpen: false,
-  packets: [], // see wire.js
-  toasts: [],
+  ...ofUser(),
 };
 
 const listeners = new Set();
@@ -47,6 +54,11 @@ const listeners = new Set();
 export function update(changes) {
   Object.assign(state, changes);
   for (const listener of listeners) listener();
+}
+
+/** Nobody is signed in any more, because of an `error` if there is one. */
+export function forgetUser(error) {
+  update({ ...ofUser(), signInError: error });
 }
 
 /** Change the file in the editor, if there is one. */

@@ -12,7 +12,7 @@ import { openFile } from "./file.js";
 import { putFile } from "./file_list.js";
 import { isThere } from "./folders.js";
 import { freeCopy, join } from "./paths.js";
-import { Refusal, ask, insist, onArrival } from "./session.js";
+import { Refusal, ask, insist, onArrival, onSignedOut } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 export const MAX_FILE = 5_000_000;
@@ -213,8 +213,15 @@ export function forgetUploads() {
   update({ uploads: null });
 }
 
+// Nothing goes on as somebody else.
+onSignedOut(() => {
+  if (current && !current.isOver) cancel();
+  current = null;
+});
+
 function finish(uploads) {
   uploads.isOver = true;
+  if (uploads !== current) return;
   const done = uploads.items.filter(({ status }) => status === "done");
   const isQuiet = uploads.items.every(({ status }) => status !== "failed") && !uploads.leftOut.length;
   if (!isQuiet) return draw();

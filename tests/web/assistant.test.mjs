@@ -6,7 +6,16 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { button, comeIn, comeOnline, goOffline, lines, share, text, withProject } from "./browser.mjs";
+import {
+  becomes,
+  button,
+  comeIn,
+  comeOnline,
+  goOffline,
+  share,
+  text,
+  withProject,
+} from "./browser.mjs";
 
 const TEN = Array.from({ length: 10 }, (_, at) => `line ${at}`);
 
@@ -49,13 +58,6 @@ const live = (page) =>
     const { state } = await import("/web/state.js");
     return state.open.document.text.toString();
   });
-async function until(check, wanted) {
-  for (let left = 200; left > 0; left--) {
-    if ((await check()) === wanted) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  assert.equal(await check(), wanted);
-}
 const changed = (...pairs) => pairs.reduce((all, [at, to]) => all.with(at, to), TEN).join("\n");
 
 test("a proposal is reviewed change by change, and undo takes back just that", async () => {
@@ -63,19 +65,19 @@ test("a proposal is reviewed change by change, and undo takes back just that", a
   await say(ada, edit("ten.txt", ["line 1", "LINE 1"], ["line 4", "LINE 4"], ["line 8", "LINE 8"]));
   await proposal(ada).getByRole("button", { name: "Review" }).click();
   await review(ada).getByText("3 changes").waitFor();
-  assert.equal(await live(ada), TEN.join("\n"));
+  await becomes(() => live(ada), TEN.join("\n"));
   await review(ada).getByRole("button", { name: "Accept", exact: true }).first().click();
   await review(ada).getByText("2 changes").waitFor();
-  assert.equal(await live(ada), changed([1, "LINE 1"]));
+  await becomes(() => live(ada), changed([1, "LINE 1"]));
   await ada.keyboard.press("Control+z");
   await review(ada).getByText("3 changes").waitFor();
-  assert.equal(await live(ada), TEN.join("\n"));
+  await becomes(() => live(ada), TEN.join("\n"));
   await review(ada).getByRole("button", { name: "Accept", exact: true }).first().click();
   await review(ada).getByRole("button", { name: "Reject", exact: true }).first().click();
   await review(ada).getByText("1 change").waitFor();
   await review(ada).getByRole("button", { name: "Accept all" }).click();
   await review(ada).waitFor({ state: "detached" });
-  assert.equal(await live(ada), changed([1, "LINE 1"], [8, "LINE 8"]));
+  await becomes(() => live(ada), changed([1, "LINE 1"], [8, "LINE 8"]));
   await proposal(ada).getByText("accepted in part by you").waitFor();
   // It is not offered again.
   assert.equal(await proposal(ada).getByRole("button").count(), 0);
@@ -109,8 +111,8 @@ test("it streams, and others type into it meanwhile", async () => {
   await bob.keyboard.type("more ");
   await review(ada).getByText("more line 6").waitFor();
   await review(ada).getByRole("button", { name: "Accept all" }).click();
-  await until(() => live(ada), changed([0, "LINE 0"], [3, "LINE 3"], [6, "more line 6"], [9, "line 9 by bob"]));
-  await until(() => live(bob), await live(ada));
+  await becomes(() => live(ada), changed([0, "LINE 0"], [3, "LINE 3"], [6, "more line 6"], [9, "line 9 by bob"]));
+  await becomes(() => live(bob), await live(ada));
 });
 
 test("edits stream one by one, and what is rejected of them stays so", async () => {
@@ -129,10 +131,10 @@ test("edits stream one by one, and what is rejected of them stays so", async () 
   await review(ada).getByText("0 changes, and the assistant is writing…").waitFor();
   await say(ada, "", "go on");
   await review(ada).getByText("1 change", { exact: true }).waitFor();
-  assert.equal(await live(ada), changed([4, "LINE 4"]));
+  await becomes(() => live(ada), changed([4, "LINE 4"]));
   await review(ada).getByRole("button", { name: "Accept", exact: true }).click();
   await review(ada).waitFor({ state: "detached" });
-  await until(() => live(ada), changed([4, "LINE 4"], [8, "LINE 8"]));
+  await becomes(() => live(ada), changed([4, "LINE 4"], [8, "LINE 8"]));
   await proposal(ada).getByText("accepted in part by you").waitFor();
 });
 
@@ -151,7 +153,7 @@ test("an old proposal is put into the present text", async () => {
   await text(ada).getByText("before").waitFor();
   await proposal(ada).getByRole("button", { name: "Accept" }).click();
   const expected = `before\n${changed([2, "LINE 2"], [5, "line 5!"], [7, "LINE 7"])}`;
-  await until(() => live(ada), expected);
+  await becomes(() => live(ada), expected);
   await proposal(ada).getByText("accepted by you").waitFor();
   // Half of it was done by hand: it is not done twice, and what is left is offered.
   await say(ada, edit("ten.txt", ["line 3", "LINE 3"], ["line 9", "LINE 9"]));
@@ -163,7 +165,7 @@ test("an old proposal is put into the present text", async () => {
   await review(ada).getByText("1 change").waitFor();
   await review(ada).getByRole("button", { name: "Reject all" }).click();
   await second.getByText("rejected by you").or(second.getByText("accepted in part by you")).waitFor();
-  assert.equal(await live(ada), expected.replace("line 3", "LINE 3"));
+  await becomes(() => live(ada), expected.replace("line 3", "LINE 3"));
 });
 
 test("several files: a version of before, new ones, and what cannot be taken", async () => {
@@ -201,12 +203,12 @@ test("what somebody else has decided, offline, and a role that may only read", a
   await goOffline(ada);
   await proposal(ada).getByRole("button", { name: "Accept" }).click();
   await ada.getByText("Offline: 1 change waits").waitFor();
-  assert.equal(await live(ada), changed([0, "LINE 0"]));
+  await becomes(() => live(ada), changed([0, "LINE 0"]));
   await comeOnline(ada);
   await ada.getByText("Saved", { exact: true }).waitFor();
   await review(bob).waitFor({ state: "detached" });
   await proposal(bob).getByText("accepted by ava").waitFor();
-  await until(() => live(bob), changed([0, "LINE 0"]));
+  await becomes(() => live(bob), changed([0, "LINE 0"]));
   await proposal(eve).getByText("accepted by ava").waitFor();
 });
 
@@ -323,7 +325,7 @@ test("with the keyboard alone, and at the width of a phone", async () => {
   await ada.keyboard.press("Tab");
   assert.equal(await ada.evaluate(() => document.activeElement.textContent), "Reject");
   await ada.keyboard.press("Enter");
-  await until(() => live(ada), changed([1, "LINE 1"]));
+  await becomes(() => live(ada), changed([1, "LINE 1"]));
   // The review is closed: the lines are the file's alone.
-  await until(async () => (await lines(ada)).length, 10);
+  await becomes(() => text(ada).locator(".cm-line").count(), 10);
 });

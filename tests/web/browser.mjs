@@ -1,10 +1,15 @@
 // Chromium, and people in it, for the tests of the page: importing this starts the browser, and
-// closes each test's pages after it. Whatever the page logs as an error, a refused script or style
+// everybody leaves after each test. Whatever the page logs as an error, a refused script or style
 // included, fails the test.
+//
+// To load the page costs ten times what signing in does. So whoever leaves signs out, and the next one
+// comes in on the same tab; `visit` and `reload` load it. Nobody's data are there for others, and each
+// test makes a project of its own.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, afterEach, before } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 
 const require = createRequire(new URL("../../conformance/js/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -12,12 +17,18 @@ const { chromium } = require("playwright-core");
 // With OTHER_URL, of another node of a cluster, half of the people come there.
 const { URL: url, OTHER_URL: otherUrl = url, CHROMIUM: executablePath } = process.env;
 
+// Only what hangs takes as long.
+const PATIENCE = +(process.env.PAGE_TIMEOUT ?? 60_000);
 const VIEWPORT = { width: 1280, height: 800 };
 
 let browser;
 let shared;
-// Tabs of earlier tests: what runs in them has read the page's modules, which costs half of a visit.
+// Tabs of earlier tests: those where one can come in, by their origins, and those that show nothing.
+// What runs in the latter has read the page's modules, which costs half of a visit.
+const signedOut = new Map();
 const idle = [];
+// What the test has done to these would be there for the next one.
+let altered = new Set();
 let opened = [];
 let places = new Map();
 let problems = [];
@@ -41,6 +52,7 @@ after(() => browser.close());
 afterEach(async () => {
   await Promise.all(opened.map(leave));
   opened = [];
+  altered = new Set();
   places = new Map();
   const found = problems.filter((problem) => !expected?.test(problem));
   problems = [];
@@ -51,11 +63,33 @@ afterEach(async () => {
 /** Leave a tab as a new one is, or close it. */
 async function leave(page) {
   if (page.isClosed() || page.context() !== shared) return page.close();
+  const isSignedOut = !altered.has(page) && (await signOut(page));
   page.removeAllListeners();
   await page.evaluate(() => sessionStorage.clear());
-  await page.goto("about:blank");
   await page.setViewportSize(VIEWPORT);
+  if (isSignedOut) return signedOutOf(new URL(page.url()).origin).push(page);
+  await page.goto("about:blank");
   idle.push(page);
+}
+
+/** Return the tabs at an origin where one can come in. */
+function signedOutOf(origin) {
+  if (!signedOut.has(origin)) signedOut.set(origin, []);
+  return signedOut.get(origin);
+}
+
+/** Sign out of an open server; return whether that was possible. */
+async function signOut(page) {
+  const isIn = await page.evaluate(async () => {
+    const { state } = await import("/web/state.js");
+    if (!state.user || state.connection !== "online" || state.authMode !== "open") return false;
+    document.querySelector("[aria-label^='Sign out']").click();
+    return true;
+  });
+  if (!isIn) return false;
+  await page.getByLabel("Your name").waitFor();
+  await goTo(page, "#");
+  return true;
 }
 
 /** In this test a page may log errors like these. */
@@ -63,17 +97,39 @@ export function expectErrors(pattern) {
   expected = pattern;
 }
 
-/** A page of somebody: each tab is a person of its own. With `options` in a browser of their own. */
+/**
+ * A page of somebody, loaded at this address: each tab is a person of its own. With `options` in a
+ * browser of their own.
+ */
 export async function visit(address, options) {
   const context = options ? await browser.newContext(options) : shared;
   const page = (!options && idle.pop()) || (await context.newPage());
+  watch(page);
+  await page.goto(address);
+  return page;
+}
+
+function watch(page) {
   opened.push(page);
-  page.setDefaultTimeout(+(process.env.PAGE_TIMEOUT ?? 60_000));
+  page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("dialog", (dialog) => dialog.accept());
-  await page.goto(address);
+}
+
+/** A page where somebody may come in, with this address. */
+async function entrance(origin, hash) {
+  const page = signedOutOf(origin).pop();
+  if (!page) return visit(`${origin}/${hash}`);
+  watch(page);
+  await goTo(page, hash);
   return page;
+}
+
+/** Do something to a page that neither signing out nor its next user would undo. */
+export function alter(page, work, argument) {
+  altered.add(page);
+  return page.evaluate(work, argument);
 }
 
 /** Where somebody comes in: with two nodes every second person at the other one. */
@@ -84,39 +140,75 @@ function urlFor(name) {
 
 /** Somebody who has come in, at `place`: a project and a file of it. */
 export async function comeIn(name, place = "", options = undefined) {
-  const page = await visit(`${urlFor(name)}/#${place}`, options);
+  const [origin, hash] = [urlFor(name), `#${place}`];
+  const page = await (options ? visit(`${origin}/${hash}`, options) : entrance(origin, hash));
   await page.getByLabel("Your name").fill(name);
   await page.getByRole("button", { name: "Come in" }).click();
   await page.getByRole("button", { name: "Sign out" }).waitFor();
   return page;
 }
 
-/** Let a page go where another one is, on its own node. */
+/** Let a page go where another one is, on its own node, as by a click on a link. */
 export function goTo(page, address) {
-  return page.goto(`${new URL(page.url()).origin}/${new URL(address).hash}`);
+  return page.evaluate((hash) => void (location.hash = hash), new URL(address, page.url()).hash);
 }
 
 /** Somebody who has made a project, and the new file `path` in it, which is open. */
 export async function withProject(name, project, path) {
   const page = await comeIn(name);
-  await page.getByRole("button", { name: "New project" }).click();
+  await page.evaluate(
+    async ([name, filePath]) => {
+      const { ask } = await import("/web/session.js");
+      const { enterProject } = await import("/web/route.js");
+      const { createFile } = await import("/web/file_actions.js");
+      const made = await ask("project:create", { name, description: "", type: "web" });
+      await enterProject(made.project.id);
+      await createFile(filePath);
+    },
+    [project, path],
+  );
+  await shows(page, path);
+  return page;
+}
+
+/** Wait until a page shows a file, and its address says so. */
+async function shows(page, path) {
+  await button(page, "Edit alone").waitFor();
+  const isIts = ({ hash }) => decodeURIComponent(hash).includes(`/${path}`);
+  await page.waitForURL(isIts, { waitUntil: "commit" });
+}
+
+/** The same by hand. */
+export async function makeProject(page, project, path) {
+  await button(page, "New project").click();
   await page.getByLabel("Name", { exact: true }).fill(project);
-  await page.getByRole("button", { name: "Create" }).click();
-  await page.getByRole("button", { name: "New file" }).click();
+  await button(page, "Create").click();
+  await button(page, "New file").click();
   await page.getByLabel("Path of the new file").fill(path);
   await page.keyboard.press("Enter");
-  await button(page, "Edit alone").waitFor();
-  return page;
+  await shows(page, path);
 }
 
 /** Share the open project. */
 export async function share(page, userId, role) {
+  await page.evaluate(
+    async (withWhom) => {
+      const { ask } = await import("/web/session.js");
+      const { state } = await import("/web/state.js");
+      await ask("project:share", { projectId: state.project.id, ...withWhom });
+    },
+    { userId, role },
+  );
+}
+
+/** The same by hand. */
+export async function shareByHand(page, userId, role) {
   await page.getByTitle("Settings and members").click();
   await page.getByLabel("User id").fill(userId);
   await page.getByLabel("Role").selectOption(role);
   await button(page, "Share").click();
   await page.getByRole("dialog").getByText(`${userId} ${role}`).waitFor();
-  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await button(page, "Close").click();
 }
 
 export const text = (page) => page.locator(".cm-content");
@@ -142,8 +234,20 @@ export function comeOnline(page) {
   });
 }
 
-/** The lines in the editor. */
-export async function lines(page) {
+/** Wait until what `look` finds is what is expected. */
+export async function becomes(look, expected) {
+  for (const end = Date.now() + PATIENCE; ; ) {
+    const found = await look();
+    if (isDeepStrictEqual(found, expected)) return;
+    if (Date.now() > end) assert.deepEqual(found, expected);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Wait until the editor has these lines. */
+export const linesAre = (page, expected) => becomes(() => lines(page), expected);
+
+async function lines(page) {
   const found = await text(page).locator(".cm-line").allTextContents();
   // The names at the others' cursors are no text.
   const names = await text(page).locator(".caret").allTextContents();

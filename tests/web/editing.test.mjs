@@ -5,12 +5,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  alter,
   button,
   comeIn,
   comeOnline,
   goOffline,
   goTo,
-  lines,
+  linesAre,
+  makeProject,
   saved,
   share,
   text,
@@ -31,15 +33,6 @@ async function together(project, role = "editor", typed = "one") {
   return [ada, bob];
 }
 
-/** Wait until the editor of a page has these lines. */
-async function until(page, expected) {
-  for (let patience = 0; patience < 200; patience++) {
-    if ((await lines(page)).join("\n") === expected.join("\n")) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  assert.deepEqual(await lines(page), expected);
-}
-
 const people = (page) => page.getByRole("region", { name: "People" });
 
 test("two people type into one file at once, and see where the other is", async () => {
@@ -53,16 +46,16 @@ test("two people type into one file at once, and see where the other is", async 
     bob.keyboard.type("zero ", { delay: 5 }),
   ]);
   const expected = ["zero one and two", "three"];
-  await until(ada, expected);
-  await until(bob, expected);
+  await linesAre(ada, expected);
+  await linesAre(bob, expected);
   await saved(ada).waitFor();
   await saved(bob).waitFor();
   await people(bob).getByText("editing notes.txt, line 2").waitFor();
   // One takes back one's own, and nothing of the other.
   await bob.keyboard.press("Control+Z");
-  await until(ada, ["one and two", "three"]);
+  await linesAre(ada, ["one and two", "three"]);
   await ada.reload();
-  await until(ada, ["one and two", "three"]);
+  await linesAre(ada, ["one and two", "three"]);
   await bob.close();
   await ada.getByText("bob left").waitFor();
 });
@@ -74,13 +67,13 @@ test("alone in a file: the others see it all, and type when it is free", async (
   assert.equal(await button(bob, "Edit alone").isDisabled(), true);
   await text(bob).pressSequentially("x");
   await text(ada).pressSequentially(" two");
-  await until(bob, ["one two"]);
+  await linesAre(bob, ["one two"]);
   await button(ada, "Edit together").click();
   await bob.getByText("ada keeps").waitFor({ state: "detached" });
   await text(bob).click();
   await bob.keyboard.press("Control+End");
   await bob.keyboard.type(" three");
-  await until(ada, ["one two three"]);
+  await linesAre(ada, ["one two three"]);
 });
 
 test("what is typed offline waits, says so, and merges with the others'", async () => {
@@ -96,8 +89,8 @@ test("what is typed offline waits, says so, and merges with the others'", async 
   await saved(ada).waitFor();
   await comeOnline(bob);
   await saved(bob).waitFor();
-  await until(bob, ["zero one", "two!!"]);
-  await until(ada, ["zero one", "two!!"]);
+  await linesAre(bob, ["zero one", "two!!"]);
+  await linesAre(ada, ["zero one", "two!!"]);
 });
 
 test("a connection that is lost before the page hears of it is none", async () => {
@@ -122,14 +115,14 @@ test("a connection that is lost before the page hears of it is none", async () =
   assert.equal(connected, false);
   await comeOnline(ada);
   await saved(ada).waitFor();
-  assert.deepEqual(await lines(ada), ["typed"]);
+  await linesAre(ada, ["typed"]);
 });
 
 test("a server that is about to end is left, and nobody notices", async () => {
   const ada = await withProject("ada", "Moving", "a.txt");
   await text(ada).click();
   await ada.keyboard.type("one ");
-  const before = await ada.evaluate(async () => {
+  const before = await alter(ada, async () => {
     const { socket } = await import("/web/session.js");
     const { state } = await import("/web/state.js");
     window.shown = new Set();
@@ -155,7 +148,7 @@ test("a server that is about to end is left, and nobody notices", async () => {
   await ada.keyboard.type("three");
   await saved(ada).waitFor();
   assert.ok((await ada.evaluate(() => window.asked)).ok);
-  assert.deepEqual(await lines(ada), ["one two three"]);
+  await linesAre(ada, ["one two three"]);
   assert.deepEqual(await ada.evaluate(() => [...window.shown]), []);
 });
 
@@ -171,13 +164,13 @@ test("what was typed before a tab was closed offline is put in on return", async
   await bob.keyboard.type("zero: ");
   const again = await comeIn("ada", new URL(address).hash.slice(1));
   await again.getByText("What you typed into notes.txt before is in it now").waitFor();
-  await until(again, ["zero: one and words"]);
-  await until(bob, ["zero: one and words"]);
+  await linesAre(again, ["zero: one and words"]);
+  await linesAre(bob, ["zero: one and words"]);
   // Nothing of it is left to be put in once more.
   const due = (name) => Object.keys(localStorage).filter((key) => key.endsWith(name));
   assert.deepEqual(await again.evaluate(due, "/changes"), []);
   await again.reload();
-  await until(again, ["zero: one and words"]);
+  await linesAre(again, ["zero: one and words"]);
 });
 
 test("a key of a reload that comes first is not lost", async () => {
@@ -190,8 +183,8 @@ test("a key of a reload that comes first is not lost", async () => {
   await ada.keyboard.type("!");
   await ada.getByText("Saving…").waitFor();
   await ada.reload();
-  await until(bob, ["one!"]);
-  await until(ada, ["one!"]);
+  await linesAre(bob, ["one!"]);
+  await linesAre(ada, ["one!"]);
 });
 
 test("a file that is deleted stays at hand", async () => {
@@ -200,14 +193,14 @@ test("a file that is deleted stays at hand", async () => {
   await bob.getByRole("menuitem", { name: "Delete" }).click();
   await ada.getByText("notes.txt was deleted.").waitFor();
   await button(ada, "Copy your text").waitFor();
-  assert.deepEqual(await lines(ada), ["one"]);
+  await linesAre(ada, ["one"]);
   await button(ada, "Put it back").click();
   await bob.getByRole("button", { name: "notes.txt", exact: true }).click();
-  await until(bob, ["one"]);
+  await linesAre(bob, ["one"]);
   await text(ada).click();
   await ada.keyboard.press("Control+End");
   await ada.keyboard.type(" again");
-  await until(bob, ["one again"]);
+  await linesAre(bob, ["one again"]);
 });
 
 test("who may only read from now on sees the file, and keeps the words that came too late", async () => {
@@ -218,19 +211,20 @@ test("who may only read from now on sees the file, and keeps the words that came
   await share(ada, "bob", "viewer");
   await comeOnline(bob);
   await bob.getByText("What you typed last could not be put in").waitFor();
-  await until(bob, ["one"]);
+  await linesAre(bob, ["one"]);
   await button(bob, "Copy your text").click();
   await bob.getByText("Read only", { exact: true }).waitFor();
 });
 
 test("gone from file to file, and out, with the last words", async () => {
-  const ada = await withProject("ada", "Moving", "notes.txt");
+  const ada = await comeIn("ada");
+  await makeProject(ada, "Moving", "notes.txt");
   await ada.keyboard.type("last words");
   await button(ada, "All projects").click();
   await ada.getByRole("heading", { name: "Projects" }).waitFor();
   await ada.getByRole("button", { name: "Moving" }).click();
   await ada.getByRole("button", { name: "notes.txt", exact: true }).click();
-  await until(ada, ["last words"]);
+  await linesAre(ada, ["last words"]);
 });
 
 test("losing the connection while it comes back signs nobody out", async () => {
@@ -252,7 +246,7 @@ test("losing the connection while it comes back signs nobody out", async () => {
   });
   await text(ada).pressSequentially(" and after");
   await saved(ada).waitFor();
-  assert.deepEqual(await lines(ada), ["before and after"]);
+  await linesAre(ada, ["before and after"]);
 });
 
 test("a project that is gone when one comes back", async () => {

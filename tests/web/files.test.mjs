@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import {
+  alter,
+  becomes,
   button,
   comeIn,
   comeOnline,
   expectErrors,
   goOffline,
-  lines,
+  linesAre,
   saved,
   share,
   text,
@@ -55,9 +57,9 @@ test("a folder is renamed under the hands of somebody who types in it", async ()
   await bob.keyboard.type("three");
   await bob.getByLabel("File lib/inner/notes.txt").waitFor();
   await saved(bob).waitFor();
-  assert.deepEqual(await lines(bob), ["one two three"]);
+  await linesAre(bob, ["one two three"]);
   await ada.getByText("one two three").waitFor();
-  assert.deepEqual(await tree(ada), ["lib", "inner", "notes.txt"]);
+  await becomes(() => tree(ada), ["lib", "inner", "notes.txt"]);
   assert.match(bob.url(), /lib\/inner\/notes\.txt$/);
   // The caret is where it was: nothing was drawn anew.
   await bob.keyboard.type("!");
@@ -79,7 +81,7 @@ test("a file is moved while somebody is away", async () => {
   await bob.getByLabel("File docs/Notes.txt").waitFor();
   await saved(bob).waitFor();
   await ada.getByText("before offline").waitFor();
-  assert.deepEqual(await tree(bob), ["docs", "Notes.txt"]);
+  await becomes(() => tree(bob), ["docs", "Notes.txt"]);
 });
 
 test("names are in the order of people, and folders stay closed", async () => {
@@ -90,14 +92,14 @@ test("names are in the order of people, and folders stay closed", async () => {
   await ada.keyboard.press("Enter");
   await button(ada, "empty").waitFor();
   const all = ["a", "empty", "b", "1.txt", "B.txt", "file2.txt", "file10.txt"];
-  assert.deepEqual(await tree(ada), all);
+  await becomes(() => tree(ada), all);
   await button(ada, "a").click();
   await button(ada, "b").click();
   const shown = ["a", "b", "B.txt", "file2.txt", "file10.txt"];
-  assert.deepEqual(await tree(ada), shown);
+  await becomes(() => tree(ada), shown);
   await ada.reload();
   await button(ada, "B.txt").waitFor();
-  assert.deepEqual(await tree(ada), shown);
+  await becomes(() => tree(ada), shown);
 });
 
 test("the keyboard does all of it", async () => {
@@ -107,7 +109,7 @@ test("the keyboard does all of it", async () => {
   const { keyboard } = ada;
   await keyboard.press("Home");
   await keyboard.press("ArrowLeft");
-  assert.deepEqual(await tree(ada), ["a", "two.txt"]);
+  await becomes(() => tree(ada), ["a", "two.txt"]);
   await keyboard.press("ArrowRight");
   await keyboard.press("ArrowDown");
   await keyboard.press("F2");
@@ -119,7 +121,7 @@ test("the keyboard does all of it", async () => {
   await keyboard.press("Shift+F10");
   for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "Enter"]) await keyboard.press(key);
   await ada.getByLabel("File a/uno copy.txt").waitFor();
-  assert.deepEqual(await tree(ada), ["a", "uno copy.txt", "uno.txt", "two.txt"]);
+  await becomes(() => tree(ada), ["a", "uno copy.txt", "uno.txt", "two.txt"]);
   await button(ada, "two.txt").focus();
   await keyboard.press("Delete");
   await button(ada, "two.txt").waitFor({ state: "detached" });
@@ -135,7 +137,7 @@ test("a file is dragged into a folder, and onto a name that is taken", async () 
   await make(ada, "two.txt");
   await button(ada, "two.txt").dragTo(button(ada, "a"));
   await ada.getByLabel("File a/two.txt").waitFor();
-  assert.deepEqual(await tree(ada), ["a", "one.txt", "two.txt"]);
+  await becomes(() => tree(ada), ["a", "one.txt", "two.txt"]);
   await choose(ada, "two.txt", "Rename…");
   await ada.getByLabel("New name of two.txt").fill("one.txt");
   await ada.keyboard.press("Enter");
@@ -149,7 +151,7 @@ test("a file is dragged into a folder, and onto a name that is taken", async () 
   const { height } = await box.boundingBox();
   await button(ada, "Two.txt").dragTo(box, { targetPosition: { x: 60, y: height - 20 } });
   await ada.getByLabel("File Two.txt").waitFor();
-  assert.deepEqual(await tree(ada), ["a", "one.txt", "Two.txt"]);
+  await becomes(() => tree(ada), ["a", "one.txt", "Two.txt"]);
 });
 
 test("what is deleted is undone at once, or later from the bin", async () => {
@@ -223,7 +225,7 @@ test("an image is shown, and what is no text can be had", async () => {
   await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
   await send(ada, "notes.txt", Buffer.from("words"));
   await text(bob).waitFor();
-  assert.deepEqual(await lines(bob), ["words"]);
+  await linesAre(bob, ["words"]);
   // After an outage it is what it is by then.
   await goOffline(bob);
   await send(ada, "notes.txt", PNG);
@@ -296,6 +298,28 @@ test("thousands of files are dropped, and cancelled at once", async () => {
   await ada.getByLabel("File docs/last.txt").waitFor();
 });
 
+test("whoever signs out leaves nothing to the next one on the same tab", async () => {
+  const tab = await withProject("ada", "Left", "docs/notes.txt");
+  const many = Array.from({ length: 2_000 }, (_, number) => [`many-${number}.txt`, `${number}`]);
+  await drop(tab, '.tree [data-path="docs"]', many);
+  await tab.getByRole("region", { name: "Uploads" }).getByText(/^[1-9]\d* of 2000 files, /).waitFor();
+  await tab.getByRole("tab", { name: "Versions" }).click();
+  await button(tab, "Sign out ada").click();
+  await tab.getByLabel("Your name").fill("bob");
+  await button(tab, "Come in").click();
+  await button(tab, "New project").waitFor();
+  const left = await tab.evaluate(async () => {
+    const { ask } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    for (let trips = 0; trips < 3; trips++) await ask("test:ping");
+    const { uploads, side, projects, packets } = state;
+    const heard = packets.some(({ data }) => /"Left"|file:upload/.test(data));
+    return { uploads, side, heard, named: projects.map(({ name }) => name) };
+  });
+  assert.ok(!left.named.includes("Left"));
+  assert.deepEqual({ ...left, named: [] }, { uploads: null, side: "assistant", heard: false, named: [] });
+});
+
 test("files are uploaded, and what is there is asked about", async () => {
   const [ada, bob] = await two("Uploads", "docs/notes.txt");
   await upload(ada, [made("one.txt", "one"), made("logo.png", PNG)]);
@@ -305,7 +329,7 @@ test("files are uploaded, and what is there is asked about", async () => {
   // On a folder, and on a file of it: both are put there.
   await drop(ada, '.tree [data-path="docs"]', [["two.txt", "two"]]);
   await ada.getByLabel("File docs/two.txt").waitFor();
-  assert.deepEqual(await lines(ada), ["two"]);
+  await linesAre(ada, ["two"]);
   await drop(ada, '.tree [data-path="docs/two.txt"]', [
     ["notes.txt", "other notes"],
     ["two.txt", "zwei"],
@@ -321,7 +345,7 @@ test("files are uploaded, and what is there is asked about", async () => {
   await ada.getByText("zwei").waitFor();
   await button(ada, "three.txt").waitFor();
   const names = ["notes copy.txt", "notes.txt", "three.txt", "two.txt"];
-  assert.deepEqual(await tree(ada), ["docs", ...names, "logo.png", "one.txt"]);
+  await becomes(() => tree(ada), ["docs", ...names, "logo.png", "one.txt"]);
   await drop(
     ada,
     ".lines",
@@ -339,7 +363,7 @@ test("an upload waits while one is offline, and can be cancelled", async () => {
   const [ada, bob] = await two("Outage", "notes.txt");
   const large = Buffer.alloc(2_000_000, 0xff);
   // It breaks after the first part.
-  await ada.evaluate(async () => {
+  await alter(ada, async () => {
     const { socket } = await import("/web/session.js");
     const { state } = await import("/web/state.js");
     const emit = socket.emit;
@@ -368,7 +392,7 @@ test("an upload waits while one is offline, and can be cancelled", async () => {
   assert.deepEqual(await ada.evaluate(() => globalThis.ofUploads()), ended);
   await button(bob, "large.bin").click();
   await bob.getByText("Binary file, 2.0 MB").waitFor();
-  assert.deepEqual(await tree(bob), ["b.txt", "large.bin", "notes.txt"]);
+  await becomes(() => tree(bob), ["b.txt", "large.bin", "notes.txt"]);
   await panel.getByRole("button", { name: "Close the list of uploads" }).click();
 });
 
@@ -425,7 +449,7 @@ test("the history of a file is compared, and restored by typing", async () => {
   await dialog.getByRole("button", { name: "Restore" }).click();
   await dialog.waitFor({ state: "detached" });
   await bob.getByText("two", { exact: true }).waitFor();
-  assert.deepEqual(await lines(ada), ["one", "two", "three", ""]);
+  await linesAre(ada, ["one", "two", "three", ""]);
   // It is an edit like any other: undone as one.
   await text(ada).click();
   await ada.keyboard.press("Control+z");

@@ -6,11 +6,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  alter,
+  becomes,
   button,
   comeIn,
   comeOnline,
   goOffline,
-  lines,
+  linesAre,
   saved,
   share,
   text,
@@ -112,7 +114,7 @@ test("an address that somebody has just gone to is not written over", async () =
 test("a link to a line is copied, and opened by somebody who has to sign in first", async () => {
   const ada = await comeIn("user-456", `project-123/${APP}:3`);
   await caretIn(ada, 3);
-  await ada.evaluate(() => {
+  await alter(ada, () => {
     navigator.clipboard.writeText = async (copied) => (window.copied = copied);
   });
   await button(ada, "Copy link to line").click();
@@ -191,13 +193,8 @@ const tabs = (page) =>
     );
 
 /** Wait until the tabs are these. */
-async function tabsAre(page, expected) {
-  const got = () => tabs(page).then((names) => names.join(" "));
-  for (let tries = 0; (await got()) !== expected && tries < 100; tries++) {
-    await page.waitForTimeout(50);
-  }
-  assert.equal(await got(), expected);
-}
+const tabsAre = (page, expected) =>
+  becomes(() => tabs(page).then((names) => names.join(" ")), expected);
 
 test("tabs keep their order, what is typed and what can be undone, and are remembered", async () => {
   const ada = await withProject("ada", "Tabs", "a.txt");
@@ -237,7 +234,7 @@ test("tabs keep their order, what is typed and what can be undone, and are remem
   await ada.getByRole("tab", { name: "b.txt waits for a connection" }).waitFor();
   await text(ada).click();
   await keyboard.press("Control+z");
-  assert.deepEqual(await lines(ada), [""]);
+  await linesAre(ada, [""]);
   await comeOnline(ada);
   for (const path of ["a.txt", "b.txt"]) {
     await ada.locator(`[data-path="${path}"] .mark`).waitFor({ state: "detached" });
@@ -247,7 +244,7 @@ test("tabs keep their order, what is typed and what can be undone, and are remem
   await tabsAre(ada, "a.txt [b.txt]");
   await ada.reload();
   await tabsAre(ada, "a.txt [b.txt]");
-  assert.deepEqual(await lines(ada), ["offline"]);
+  await linesAre(ada, ["offline"]);
   await button(ada, "All projects").click();
   await ada.getByRole("button", { name: "Tabs" }).click();
   await tabsAre(ada, "a.txt [b.txt]");
@@ -336,7 +333,7 @@ test("quick open: letters of a path, a line, and what was open last", async () =
   await keyboard.type("scajx");
   await chosen.getByText("App.jsx").waitFor();
   assert.equal(await field.inputValue(), "scajx");
-  assert.deepEqual(await lines(ada), [""]);
+  await linesAre(ada, [""]);
   await keyboard.press("Enter");
   await file(ada, "src/components/App.jsx").waitFor();
 });
@@ -381,12 +378,12 @@ test("search in all files, and replace what is chosen", async () => {
   await ada.getByLabel("Replace in line 2").last().uncheck();
   await button(ada, "Replace 3 hits").click();
   await ada.getByText("Replaced 3 hits in 2 files.").waitFor();
-  assert.deepEqual(await lines(ada), ["const Needle = 1;", "thread(Needle);"]);
+  await linesAre(ada, ["const Needle = 1;", "thread(Needle);"]);
   await ada.getByRole("tab", { name: "Versions" }).click();
   await ada.getByText("Before replacing “needle”").waitFor();
   await ada.getByRole("tab", { name: "two.js" }).click();
   await file(ada, "src/two.js").waitFor();
-  assert.deepEqual(await lines(ada), ["a thread", "a needle", "a thread", ""]);
+  await linesAre(ada, ["a thread", "a needle", "a thread", ""]);
   // What was changed since stays as it is.
   await text(ada).press("Control+Home");
   await keyboard.type("x");
@@ -394,7 +391,7 @@ test("search in all files, and replace what is chosen", async () => {
   await button(ada, "Put it back").click();
   await ada.getByText("Put back 2 hits in 2 files. 1 hit had changed meanwhile, and stayed.").waitFor();
   await ada.getByRole("tab", { name: "one.js" }).click();
-  assert.deepEqual(await lines(ada), ["const Needle = 1;", "needle(Needle);"]);
+  await linesAre(ada, ["const Needle = 1;", "needle(Needle);"]);
 
   await button(ada, "Regular expression").click();
   await ada.getByLabel("Search in all files", { exact: true }).fill("(needle");
@@ -417,7 +414,7 @@ test("a key in a file of a megabyte sends its change, and not the file", async (
   await bob.evaluate((hash) => (location.hash = hash), new URL(ada.url()).hash);
   await text(bob).getByText("0123456789abcde").first().waitFor();
   const count = (page) =>
-    page.evaluate(async () => {
+    alter(page, async () => {
       const { socket } = await import("/web/session.js");
       const { ws } = socket.io.engine.transport;
       const send = ws.send.bind(ws);

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { button, lines, saved, text, withProject } from "./browser.mjs";
+import { alter, button, linesAre, saved, text, withProject } from "./browser.mjs";
 
 // More than a user may send, in few events of the connection, also where a busy machine stood still
 // and 30 seconds of theirs count; and more than the connection may send, but not so much that the
@@ -17,7 +17,8 @@ const CONNECTION = { events: 130, name: "test:ping", data: {} };
 
 /** Let so much be sent right before the page's next `event` that this is one too many. */
 function floodBefore(page, event, flood) {
-  return page.evaluate(
+  return alter(
+    page,
     async ([event, { events, name, data }]) => {
       const { socket } = await import("/web/session.js");
       socket.onAnyOutgoing(function before(next) {
@@ -53,7 +54,7 @@ test("what a user may not save yet is saved a moment later, and they are told", 
   await saved(ada).waitFor();
   assert.match(await said(), /more than 300 everyday events at once or 100 a second/);
   await ada.getByRole("alert").waitFor({ state: "detached" });
-  assert.deepEqual(await lines(ada), ["typed"]);
+  await linesAre(ada, ["typed"]);
 });
 
 test("what the server drops of a connection is saved a moment later, and they are told", async () => {
@@ -103,5 +104,5 @@ test("coming back too fast signs nobody out and loses nothing", async () => {
   await text(dave).pressSequentially(" and after");
   await saved(dave).waitFor();
   assert.ok((await dave.evaluate(() => window.refused)) > 0);
-  assert.deepEqual(await lines(dave), ["before and after"]);
+  await linesAre(dave, ["before and after"]);
 });

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { button, comeIn } from "./browser.mjs";
+import { alter, button, comeIn } from "./browser.mjs";
 
 /** How much the page has of everything. */
 const sizes = (page) =>
@@ -43,7 +43,7 @@ test("a key draws, keeps and sends what it changes, whatever else there is", asy
   await ada.keyboard.type("x");
   const status = ada.getByRole("status").getByText("Saved", { exact: true });
   await status.waitFor();
-  await ada.evaluate(async () => {
+  await alter(ada, async () => {
     const { options } = await import("preact");
     const work = { drawn: 0, kept: 0, sent: 0 };
     options.vnode = () => (work.drawn += 1);

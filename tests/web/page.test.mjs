@@ -15,9 +15,11 @@ import {
   button,
   comeIn,
   expectErrors,
-  lines,
+  linesAre,
+  makeProject,
   saved,
   share,
+  shareByHand,
   text,
   visit,
   withProject,
@@ -76,9 +78,10 @@ test("versions: take, compare, restore, delete", async () => {
 });
 
 test("a notification, a role that may only read, and a project that ends", async () => {
-  const ada = await withProject("ada", "Shared", "notes.txt");
+  const ada = await comeIn("ada");
+  await makeProject(ada, "Shared", "notes.txt");
   const eve = await comeIn("eve");
-  await share(ada, "eve", "viewer");
+  await shareByHand(ada, "eve", "viewer");
   await eve.getByRole("button", { name: "Notifications, 1 unread" }).click();
   const notice = eve.getByRole("dialog").getByRole("button", { name: "Project sharing" });
   await notice.getByText("ada shared a project with you: you are its viewer").waitFor();
@@ -187,7 +190,7 @@ test("whoever comes back while the database is away is there when it is again", 
   await text(carol).press("End");
   await carol.keyboard.type(", and after");
   await text(bob).getByText("typed meanwhile, and after").waitFor();
-  assert.deepEqual(await lines(bob), ["typed meanwhile, and after"]);
+  await linesAre(bob, ["typed meanwhile, and after"]);
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

@@ -23,12 +23,15 @@ function measure() {
   const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 
   // All notations of a colour, such as color(srgb …), as [red, green, blue, alpha].
-  function read(colour) {
+  const read = (colour) => known.get(colour) ?? drawn(colour);
+  const known = new Map();
+  function drawn(colour) {
     pixel.clearRect(0, 0, 1, 1);
     pixel.fillStyle = colour;
     pixel.fillRect(0, 0, 1, 1);
     const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
-    return [red, green, blue, alpha / 255];
+    known.set(colour, [red, green, blue, alpha / 255]);
+    return known.get(colour);
   }
   function over([red, green, blue, alpha], behind) {
     return [red, green, blue].map((part, at) => part * alpha + behind[at] * (1 - alpha));

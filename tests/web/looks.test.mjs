@@ -1,5 +1,6 @@
-// Every view of the page in both themes: each text can be read (contrast.mjs), and a picture of each
-// is in screenshots/, to be looked at. The server's assistant says what it is told to: echoing.py.
+// Every view of the page in both themes: each text can be read (contrast.mjs). The server's assistant
+// says what it is told to: echoing.py. With LOOKS=1 a picture of each view is in screenshots/ after it,
+// to be looked at: these take half of the time.
 //
 // Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test looks.test.mjs
 
@@ -8,7 +9,7 @@ import test from "node:test";
 import { button, goOffline, text, visit } from "./browser.mjs";
 import { unreadable } from "./contrast.mjs";
 
-const { URL: url } = process.env;
+const { URL: url, LOOKS: withPictures } = process.env;
 // Four pixels by two.
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAYAAAB/qH1jAAAAF0lEQVR4nGM4ISf3H4Tl5E40gDADugAA8wQOHbn7xAsAAAAASUVORK5CYII=",
@@ -52,6 +53,12 @@ class Name extends Other { field = /re/; method(x) { return \`\${x}\` + null + t
 /** Put something into the page's state, where the way to it by hand would be long. */
 const put = (page, changes) =>
   page.evaluate(async (given) => (await import("/web/state.js")).update(given), changes);
+
+/** Wait until the page shows its state. */
+const drawn = (page) =>
+  page.evaluate(async () => {
+    for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+  });
 
 async function toasts(page) {
   await page.evaluate(async () => {
@@ -122,8 +129,11 @@ for (const theme of ["light", "dark"]) {
     const page = await visit(url, { viewport: WIDE, colorScheme: theme, reducedMotion: "reduce" });
     const faults = new Map();
     const look = async (view) => {
-      const path = new URL(`screenshots/${theme}-${view}.png`, import.meta.url).pathname;
-      await page.screenshot({ path, animations: "disabled" });
+      await drawn(page);
+      if (withPictures) {
+        const path = new URL(`screenshots/${theme}-${view}.png`, import.meta.url).pathname;
+        await page.screenshot({ path, animations: "disabled" });
+      }
       for (const fault of await unreadable(page)) {
         if (!faults.has(fault)) faults.set(fault, `${theme}, ${view}: ${fault}`);
       }

@@ -201,7 +201,7 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
     told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
     code = {"server shutting down"}
     for module in (
-        "engineio_min/protocol/session.py",
+        "engineio_min/protocol/reasons.py",
         "socketio_min/server/breaches.py",
         "socketio_min/server/connection.py",
         "socketio_min/server/socket.py",

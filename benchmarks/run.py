@@ -1,4 +1,4 @@
-"""Measures every server under every load and writes docs/performance.md.
+"""Measures every server under every load, and writes docs/performance.md and README's figures.
 
     python -m benchmarks.run [--quick] [--only LOAD,...] [--peers PEER,...] [--rounds N]
                              [--output FOLDER]
@@ -26,7 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import readme, report
+from benchmarks.figures import Results
 from benchmarks.generator import BUILD, ROOT, GeneratorError, Result, Run, compile_generator
 from benchmarks.loads import IDLE, IDLE_WEBSOCKET, LOADS, Load
 from benchmarks.machine import machine, versions
@@ -300,6 +301,8 @@ def main(arguments: Sequence[str]) -> int:
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps(raw, indent=1) + "\n")
     document = report.write(raw, folder or ROOT / "docs")
+    if folder is None:
+        readme.README.write_text(readme.with_figures(readme.README.read_text(), Results(raw)))
     say(f"\n{took / 60:.1f} minutes. Wrote {results} and {document}.")
     for name, reason in measurement.missing.items():
         say(f"Missing: {name}: {reason}")

@@ -23,6 +23,7 @@ from benchmarks.figures import Results, figures
 from benchmarks.generator import ROOT, Result
 from benchmarks.loads import IDLE, LOADS, TARGETS
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
+from benchmarks.readme import README, with_figures
 from benchmarks.report import instruction_section, write
 from benchmarks.report_scale import scale_section
 from benchmarks.run import chosen
@@ -245,6 +246,22 @@ def test_the_instructions_of_each_python_are_shown() -> None:
         "| a | 1,000 |  |",
         "| b | 20 | 10 |",
     ]
+
+
+def test_the_readme_has_the_figures_of_a_whole_measurement() -> None:
+    text = README.read_text()
+    found = {
+        "echo": {NODE: [costing(49)], THIS: [costing(10)]},
+        "fan-1000-burst": {NODE: [costing(80)], THIS: [costing(10)]},
+        "chat": {NODE: [costing(219)], THIS: [costing(10)]},
+    }
+    written = " ".join(with_figures(text, Results(raw(found))).split())
+    assert "it echoes 4 times the messages, delivers 8 times as many of a burst" in written
+    assert "and 21 times as many in a busy chat" in written
+    del found["chat"]
+    assert with_figures(text, Results(raw(found))) == text
+    with pytest.raises(ValueError, match="the sentence with the figures"):
+        with_figures("another text", Results(raw(found)))
 
 
 def test_growth_is_compared_with_the_first_row() -> None:

@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again
@@ -144,24 +145,47 @@ def locking(ground: Ground) -> Commit:
     return again(deed)
 
 
-def rewriting(project: str) -> Callable[[Ground], Commit]:
-    """Let another program rewrite the directory, once."""
+def rewrite(directory: Path) -> set[str]:
+    """Give all files of a directory another content. Return their paths."""
+    paths = [path for path in directory.rglob("*.txt") if path.name != "honest.txt"]
+    for path in paths:
+        path.write_text("rewritten\n")
+    return {path.relative_to(directory).as_posix() for path in paths}
+
+
+def create(directory: Path) -> set[str]:
+    """Put files into a directory. Return their paths."""
+    paths = {f"new/{number // 100}/{number}.txt" for number in range(FILES)}
+    for path in paths:
+        place = directory / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"{path}\n")
+    return paths
+
+
+def delete(directory: Path) -> set[str]:
+    """Delete the folders of a directory. Return the paths of what was there."""
+    paths = {path.relative_to(directory).as_posix() for path in directory.glob("*/*.txt")}
+    for folder in directory.iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    return paths
+
+
+def changing(event: str, change: Callable[[Path], set[str]]) -> Callable[[Ground], Commit]:
+    """Let another program change the directory, once. Each change is heard as an event."""
 
     def set_up(ground: Ground) -> Commit:
         listener = Client(ground.port)
         listener.ask("project:join", {"projectId": WORKSPACE, "userId": "worst"})
-        paths = sorted(ground.directory.rglob("*.txt"))
 
         def commit(_port: int) -> None:
             begun = time.perf_counter()
-            for path in paths:
-                path.write_text("rewritten\n")
-            left = {path.relative_to(ground.directory).as_posix() for path in paths}
-            left.discard("honest.txt")
+            left = change(ground.directory)
             while left:
-                event, data, *_ = json.loads(listener.wait_for("42")[2:])
-                if event == "file:updated":
-                    left.discard(data["file"]["path"])
+                heard, data, *_ = json.loads(listener.wait_for("42")[2:])
+                if heard == event:
+                    left.discard(data["filePath"] if "filePath" in data else data["file"]["path"])
             took = time.perf_counter() - begun
             ground.say(f"mirrored in {took:.1f} s", took <= MOST_MIRRORED)
             # Whoever listens on reads on.
@@ -195,6 +219,7 @@ def restoring_directory(ground: Ground) -> Commit:
     return commit
 
 
+REWRITING = changing("file:updated", rewrite)
 DEEDS = (
     Deed("version:restore of 10,000 files", restoring),
     Deed("versions of 10,000 files, made and deleted", versions),
@@ -202,7 +227,9 @@ DEEDS = (
     Deed("a search through 10,000 files", asking),
     Deed("joins and lists of 10,000 files", listing),
     Deed("joins of a project with 10,000 locks", locking),
-    Deed("a workspace of 10,000 rewritten files", rewriting(WORKSPACE), FILES, WORKSPACE),
-    Deed("another project's rewritten workspace", rewriting(PROJECT), FILES),
+    Deed("a workspace of 10,000 rewritten files", REWRITING, FILES, WORKSPACE),
+    Deed("another project's rewritten workspace", REWRITING, FILES),
+    Deed("a workspace of 10,000 new files", changing("file:created", create), 1, WORKSPACE),
+    Deed("a workspace of 10,000 deleted files", changing("file:deleted", delete), FILES, WORKSPACE),
     Deed("version:restore in a workspace", restoring_directory, 2_000, WORKSPACE),
 )

@@ -45,9 +45,15 @@ class Connection(Protocol):
         ...
 
 
-def places(values: Sized) -> str:
-    """Return the placeholders of a list of values, for `IN (…)`."""
-    return ", ".join("?" * len(values))
+def each(body: str, values: Sized, before: int) -> str:
+    """Return a statement that selects the rows of each value: `body` has `{}` in its place. The
+    values come after `before` others, `?1` and so on.
+
+    Each finds its rows by an index. For `IN (…)` PostgreSQL reads a whole tree as long as it does
+    not know how large that is.
+    """
+    numbers = range(before + 1, before + 1 + len(values))
+    return " UNION ALL ".join(body.format(f"?{number}") for number in numbers)
 
 
 Check = Callable[[Connection], object]

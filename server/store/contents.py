@@ -13,7 +13,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
 from server.store import parts, saves, trees
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.parts import Kept, Stored
 
 MAX_FILES: Final = 10_000
@@ -92,11 +92,9 @@ def files_at(connection: Connection, project_id: str, among: Collection[str]) ->
     """Return the files at these paths, by path."""
     if not among:
         return {}
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM tree_files WHERE tree = (SELECT tree FROM projects WHERE id = ?) "
-        f"AND path IN ({places(among)})",
-        (project_id, *among),
-    )
+    body = f"SELECT {_COLUMNS} FROM tree_files WHERE tree = ?1 AND path = {{}}"
+    tree = trees.of_project(connection, project_id)
+    rows = connection.execute(each(body, among, 1), (tree, *among))
     return {row[0]: from_row(row) for row in rows}
 
 

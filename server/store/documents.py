@@ -26,7 +26,7 @@ from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import plain, without_halves
 from server.store import contents, document_moves, files, journals, parts
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
 from server.store.missing_files import missing
@@ -202,11 +202,13 @@ class Documents:
     def among(self, connection: Connection, project_id: str, paths: Collection[str]) -> set[str]:
         """Return those of these paths that have a document, be it one of a former file."""
         document_moves.ready(connection, project_id)
-        rows = connection.execute(
-            "SELECT d.path FROM projects p JOIN documents d ON d.space = p.documents "
-            f"WHERE p.id = ? AND d.path IN ({places(paths)})",
-            (project_id, *paths),
-        )
+        (space,) = connection.execute(
+            "SELECT documents FROM projects WHERE id = ?", (project_id,)
+        ).fetchone()
+        if space is None:
+            return set()
+        body = "SELECT path FROM documents WHERE space = ?1 AND path = {}"
+        rows = connection.execute(each(body, paths, 1), (space, *paths))
         return {path for (path,) in rows}
 
     def delete(self, connection: Connection, key: Key) -> None:

@@ -8,12 +8,12 @@ half of it, and other work has its turns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, folders
 from server.store import contents, leftovers, saves, trees
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.contents import Change
 from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, STEP, Steps
@@ -167,7 +167,11 @@ def flow(
             if target is not None:
                 # Counted before, or files that come there would be copied with the rest.
                 check_free(connection, project_id, target)
-            arrived = _arrived(connection, left, "path >= ? AND path <= ?", (left.first, last))
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND path >= ? AND path <= ?",
+                (left.source, left.first, last),
+            ).fetchall()
+            arrived = _arrived(connection, left, rows)
             if one is flows[-1]:
                 found.update(arrived)
             left = left._replace(first=f"{last}\x01")
@@ -189,7 +193,9 @@ def flow(
             for path in renamed:
                 found.pop(path, None)
             gone = trees.take_out(connection, one.target, renamed)
-            arrived = _arrived(connection, one, f"path IN ({places(those)})", those)
+            body = f"SELECT {COLUMNS} FROM tree_files WHERE tree = ?1 AND path = {{}}"
+            rows = connection.execute(each(body, those, 1), (one.source, *those)).fetchall()
+            arrived = _arrived(connection, one, rows)
             leftovers.release_all(connection, gone)
             if one is flows[-1]:
                 found.update(arrived)
@@ -215,14 +221,9 @@ def _end_of_step(connection: Connection, flow: Flow) -> str | None:
 
 
 def _arrived(
-    connection: Connection, flow: Flow, among: str, paths: Sequence[str]
+    connection: Connection, flow: Flow, rows: Sequence[tuple[Any, ...]]
 ) -> dict[str, Change]:
-    """Let the files flow for whose `paths` the condition `among` holds. Return them as they are
-    then.
-    """
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND {among}", (flow.source, *paths)
-    ).fetchall()
+    """Let the files of these rows flow. Return them as they are then."""
     arrived = {}
     files = []
     for path, content_hash, size, revision, changed_at, changed_by, media_type in rows:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from server.store import document_moves
-from server.store.connection import Connection, places
+from server.store.connection import Connection
 
 STEP: Final = 100
 """Files or messages that one step deletes."""
@@ -22,6 +22,12 @@ STEP_BYTES: Final = 4_000_000
 """Bytes of contents that one step deletes, besides the first file or message."""
 STEP_PARTS: Final = 16
 """Parts of a long content that one step deletes: 4 MB."""
+
+
+_UNUSED: Final = (
+    "hash = ?1 AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1) "
+    "AND NOT EXISTS (SELECT 1 FROM saves WHERE hash = ?1)"
+)
 
 
 def begin(connection: Connection) -> None:
@@ -64,10 +70,7 @@ def release(connection: Connection, content_hash: str) -> None:
     are deleted later.
     """
     deleted = connection.execute(
-        "DELETE FROM contents WHERE hash = ?1 "
-        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM saves WHERE hash = ?1) RETURNING parts",
-        (content_hash,),
+        f"DELETE FROM contents WHERE {_UNUSED} RETURNING parts", (content_hash,)
     ).fetchone()
     if deleted is not None and deleted[0] is not None:
         connection.execute("INSERT INTO leftovers (parts) VALUES (?)", deleted)
@@ -75,17 +78,13 @@ def release(connection: Connection, content_hash: str) -> None:
 
 def release_all(connection: Connection, hashes: Collection[str]) -> None:
     """Forget those of these contents that no file has, nor has had; see `release`."""
-    if not hashes:
-        return
-    deleted = connection.execute(
-        f"DELETE FROM contents WHERE hash IN ({places(hashes)}) "
-        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE tree_files.hash = contents.hash) "
-        "AND NOT EXISTS (SELECT 1 FROM saves WHERE saves.hash = contents.hash) RETURNING parts",
-        tuple(hashes),
-    ).fetchall()
+    values = [(one,) for one in dict.fromkeys(hashes)]
     connection.executemany(
-        "INSERT INTO leftovers (parts) VALUES (?)", [one for one in deleted if one[0] is not None]
+        "INSERT INTO leftovers (parts) SELECT parts FROM contents "
+        f"WHERE {_UNUSED} AND parts IS NOT NULL",
+        values,
     )
+    connection.executemany(f"DELETE FROM contents WHERE {_UNUSED}", values)
 
 
 _Leftover = tuple[int, int | None, int | None, int | None, str | None, str]

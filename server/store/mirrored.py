@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from server.store import contents
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 
 
 class OtherMirror(Exception):
@@ -89,9 +89,8 @@ def compare(
         OtherMirror: another server mirrors by now.
     """
     check(connection, project_id, node)
-    rows = connection.execute(
-        f"SELECT path, hash, writing FROM mirrored WHERE path IN ({places(found)})", tuple(found)
-    )
+    body = "SELECT path, hash, writing FROM mirrored WHERE path = {}"
+    rows = connection.execute(each(body, found, 0), tuple(found))
     known = {path: (content_hash, writing) for path, content_hash, writing in rows}
     files = contents.files_at(connection, project_id, found)
     outside: list[str] = []

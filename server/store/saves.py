@@ -24,7 +24,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
 from server.api.records import File, Save
 from server.store import counters
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.leftovers import release, release_all
 from server.store.parts import Stored
 
@@ -107,13 +107,12 @@ def keep_many(connection: Connection, project_id: str, paths: Sequence[str]) -> 
     """Add what files have become, at most `KEPT_AT_ONCE`, to their histories. Files that are gone,
     and files that have their row already, are left out.
     """
-    rows = connection.execute(
+    body = (
         "SELECT path, size, hash, revision, updated_at, updated_by, media_type, "
         f"{last_of('hash')}, {last_of('saved_at')} FROM tree_files "
-        f"WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path IN ({places(paths)}) "
-        "ORDER BY path",
-        (project_id, project_id, project_id, *paths),
+        "WHERE tree = (SELECT tree FROM projects WHERE id = ?1) AND path = {}"
     )
+    rows = connection.execute(f"{each(body, paths, 1)} ORDER BY 1", (project_id, *paths))
     # The last row of a file is the one for what it has become, if it has its content and time.
     new = [File(row[0], "", *row[1:7]) for row in rows if (row[2], row[4]) != row[7:]]
     if new:
@@ -131,10 +130,10 @@ def add(connection: Connection, project_id: str, files: Sequence[File]) -> None:
 
 def last_of(column: str) -> str:
     """Return the expression for a column of the last row of each file of `tree_files`, NULL if
-    there is none. It has a place for the project's id.
+    there is none. The project's id is the first value.
     """
     return (
-        f"(SELECT s.{column} FROM saves s WHERE s.project_id = ? AND s.path = tree_files.path "
+        f"(SELECT s.{column} FROM saves s WHERE s.project_id = ?1 AND s.path = tree_files.path "
         "ORDER BY s.sequence DESC LIMIT 1)"
     )
 

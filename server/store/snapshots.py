@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.records import Version
 from server.store import contents, leftovers, trees
-from server.store.connection import Connection, places
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.parts import Stored
 from server.store.trees import Steps
@@ -30,14 +30,22 @@ _SELECT: Final = (
 
 
 class _Among(NamedTuple):
-    """The paths that a statement is about, as its condition and the values for that."""
+    """The paths that a statement is about: conditions of which one holds, and their values.
 
-    condition: str
+    Each condition finds its rows by an index; see `connection.each`.
+    """
+
+    conditions: list[str]
     values: Sequence[str]
 
-    def of(self, table: str) -> str:
-        """Return the condition for the paths of a table."""
-        return self.condition.format(f"{table}.path")
+    def select(self, body: str, path: str, before: int) -> str:
+        """Return the statement that selects the rows for which a condition holds. It takes the
+        place of `{}` in the body, for the column `path`. The values come after `before` others.
+        """
+        places = [f"?{before + 1 + number}" for number in range(len(self.values))]
+        return " UNION ALL ".join(
+            body.format(condition.format(path, *places)) for condition in self.conditions
+        )
 
 
 class Differing(NamedTuple):
@@ -191,7 +199,7 @@ def restore(
 
     def again(paths: list[str]) -> None:
         later = (contents.revision(connection, project_id) + 1, now, user_id)
-        among = _Among(f"{{}} IN ({places(paths)})", paths)
+        among = _Among([f"{{0}} = {{{number}}}" for number in range(1, len(paths) + 1)], paths)
         for path in paths:
             changes.pop(path, None)
         # Their contents are the version's.
@@ -221,12 +229,12 @@ def _deleted(
     connection: Connection, present: int, wanted: int, among: _Among
 ) -> Iterator[tuple[str, Change]]:
     """Return the paths of a tree that another one does not have."""
-    rows = connection.execute(
-        f"SELECT p.path FROM tree_files p WHERE p.tree = ? AND {among.of('p')} "
-        "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
-        "ORDER BY p.path",
-        (present, *among.values, wanted),
+    body = (
+        "SELECT p.path FROM tree_files p WHERE p.tree = ?1 AND {} "
+        "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ?2 AND w.path = p.path)"
     )
+    statement = f"{among.select(body, 'p.path', 2)} ORDER BY 1"
+    rows = connection.execute(statement, (present, wanted, *among.values))
     for (path,) in rows:
         yield path, Change(path, None, created=False)
 
@@ -236,13 +244,13 @@ def _differing(
 ) -> Iterator[tuple[str, Change]]:
     """Return the files of a tree that another one does not have, or has with another content."""
     revision, now, user_id = author
-    rows = connection.execute(
+    body = (
         "SELECT w.path, w.size, w.hash, w.media_type, p.hash IS NULL FROM tree_files w "
-        "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
-        f"WHERE w.tree = ? AND {among.of('w')} "
-        "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
-        (present, wanted, *among.values),
+        "LEFT JOIN tree_files p ON p.tree = ?1 AND p.path = w.path "
+        "WHERE w.tree = ?2 AND {} AND (p.hash IS NULL OR p.hash <> w.hash)"
     )
+    statement = f"{among.select(body, 'w.path', 2)} ORDER BY 1"
+    rows = connection.execute(statement, (present, wanted, *among.values))
     for path, size, content_hash, media_type, is_new in rows:
         file = contents.from_row((path, size, content_hash, revision, now, user_id, media_type))
         yield path, Change(path, file, created=bool(is_new))
@@ -259,18 +267,21 @@ def _merge(
     """Copy files of a tree. A file that is the same at present keeps its revision, time and user;
     the others get those of `author`.
     """
+    body = (
+        "SELECT ?1, w.path, w.hash, w.size, coalesce(p.revision, ?2), "
+        "coalesce(p.updated_at, ?3), coalesce(p.updated_by, ?4), w.media_type FROM tree_files w "
+        "LEFT JOIN tree_files p ON p.tree = ?5 AND p.path = w.path AND p.hash = w.hash "
+        "WHERE w.tree = ?6 AND {}"
+    )
     connection.execute(
-        "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
-        "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?), w.media_type FROM tree_files w "
-        "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
-        f"WHERE w.tree = ? AND {among.of('w')}",
+        f"INSERT INTO tree_files {among.select(body, 'w.path', 6)}",
         (target, *author, present, wanted, *among.values),
     )
 
 
 def _between(after: str, last: str) -> _Among:
     """Return the paths after one path up to another one."""
-    return _Among("{0} > ? AND {0} <= ?", (after, last))
+    return _Among(["{0} > {1} AND {0} <= {2}"], (after, last))
 
 
 def _check_room(connection: Connection, project_id: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from server.api.records import File, User
 from server.store import contents, parts, saves, trees
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.contents import Change
 from server.store.document_records import Replaced
 from server.store.documents import Documents
@@ -113,11 +113,12 @@ def _present(
 ) -> dict[str, _Present]:
     if not paths:
         return {}
-    rows = connection.execute(
+    body = (
         "SELECT path, size, hash, revision, updated_at, updated_by, media_type, "
-        f"{saves.last_of('hash')} FROM tree_files WHERE tree = ? AND path IN ({places(paths)})",
-        (project_id, trees.of_project(connection, project_id), *paths),
+        f"{saves.last_of('hash')} FROM tree_files WHERE tree = ?2 AND path = {{}}"
     )
+    tree = trees.of_project(connection, project_id)
+    rows = connection.execute(each(body, paths, 2), (project_id, tree, *paths))
     return {row[0]: _Present(contents.from_row(row[:7]), row[7]) for row in rows}
 
 

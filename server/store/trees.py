@@ -4,8 +4,7 @@ The present files of a project are a tree, and so are those of a version. To mak
 go back to one, a tree is copied, 100 files a step, and other work has its turns in between. Then
 one change makes it the tree of the project or the version. Until then a tree is a leftover: if the
 server is killed, the next start deletes it, and nobody has seen anything of it. The paths of files
-that are changed meanwhile are kept (`touched`), and these files are looked at again, in each step
-more than others change from one step to the next.
+that are changed meanwhile are kept (`touched`), and these files are looked at again, 120 a step.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
-from server.store.connection import Connection, places
+from server.store.connection import Connection, each
 from server.store.leftovers import release_all
 
 T = TypeVar("T")
@@ -25,9 +24,9 @@ COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by, media_type
 
 STEP: Final = 100
 """Files that one step copies or compares."""
-STEP_AGAIN: Final = 150
-"""Files that were changed meanwhile, and that one step looks at again. From one step to the next
-clients change about 130 at most.
+STEP_AGAIN: Final = 120
+"""Files that were changed meanwhile, and that one step looks at again. Clients hardly change more
+from one step to the next.
 """
 MOST_CATCHING_UP: Final = 1_000
 """Steps that look at such files. If there are still as many then, the work is refused."""
@@ -180,10 +179,10 @@ def copy(connection: Connection, project_id: str, source: int, target: int) -> S
 
     def again(paths: list[str]) -> None:
         copied = take_out(connection, target, paths)
-        connection.execute(
+        connection.executemany(
             f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? "
-            f"AND path IN ({places(paths)})",
-            (target, source, *paths),
+            "AND path = ?",
+            [(target, source, path) for path in paths],
         )
         release_all(connection, copied)
 
@@ -194,10 +193,12 @@ def take_out(connection: Connection, tree: int, paths: Sequence[str]) -> list[st
     """Delete files of a tree, those of these that are there. Return the hashes of their contents,
     which the caller releases.
     """
-    gone = connection.execute(
-        f"DELETE FROM tree_files WHERE tree = ? AND path IN ({places(paths)}) RETURNING hash",
-        (tree, *paths),
-    ).fetchall()
+    body = "SELECT hash FROM tree_files WHERE tree = ?1 AND path = {}"
+    gone = connection.execute(each(body, paths, 1), (tree, *paths)).fetchall()
+    if gone:
+        connection.executemany(
+            "DELETE FROM tree_files WHERE tree = ? AND path = ?", [(tree, path) for path in paths]
+        )
     return [content_hash for (content_hash,) in gone]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ from server.store.connection import Connection
 from server.store.database import Database
 from server.store.document_records import Edit
 from server.store.documents import Documents
+from server.store.postgres import Postgres
 from server.store.store import Store
 from server.store.taking_over import AT_ONCE, Found, take_over
 from tests.effort import examples
@@ -160,6 +162,26 @@ def test_many_files_are_few_statements(large: sqlite3.Connection, kind: str) -> 
         rows = {"new": 3, "rewritten": 4, "deleted": 2}[kind]
         assert len(meter.statements) <= 10 + rows * AT_ONCE
         assert meter.taken() <= MOST_STEPS / 3
+
+
+READ = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+
+
+def test_postgresql_reads_few_rows_for_many_files(postgres: Postgres) -> None:
+    """Before it knows how large a table is: a list of paths would make it read all of one."""
+    with closing(postgres.connect()) as connection, undone(connection):
+        membership.add_project(connection, PROJECT)
+        documents = Documents()
+        paths = [f"{number:03}" for number in range(12 * AT_ONCE)]
+        parts_of_it = [paths[at : at + AT_ONCE] for at in range(0, len(paths), AT_ONCE)]
+        # More often than a statement has plans of its own for its values.
+        for some in parts_of_it:
+            take_over(connection, documents, "p", dict.fromkeys(some, "one"), PROGRAM, "now")
+        (before,) = connection.execute(READ).fetchone()
+        take_over(connection, documents, "p", dict.fromkeys(parts_of_it[5], "two"), PROGRAM, "now")
+        assert len(contents.files_at(connection, "p", parts_of_it[7])) == AT_ONCE
+        (after,) = connection.execute(READ).fetchone()
+        assert after - before < 10 * AT_ONCE
 
 
 def files_there(connection: Connection) -> int:

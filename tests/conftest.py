@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -188,13 +189,29 @@ def is_counted(item: pytest.Item) -> bool:
     )
 
 
+def controller_of(config: pytest.Config) -> Any:
+    """Return what starts and stops the counting, None in a run that does not count."""
+    return getattr(config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In each process of several, end what pytest-cov has begun before it knew of the others.
+
+    It begins anew now and forgets the former, which would go on counting, in vain, whenever the
+    new one pauses: all tests took twice as long.
+    """
+    if hasattr(session.config, "workerinput") and (former := controller_of(session.config)):
+        former.cov.stop()
+
+
 @contextmanager
 def counting(config: pytest.Config, counted: bool) -> Iterator[bool]:
     """Count what is covered meanwhile, if that is to be `counted`, and nothing from then on.
 
     Yield whether this run counts at all.
     """
-    controller = getattr(config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+    controller = controller_of(config)
     if controller and counted and not controller.started:
         controller.resume()
     try:

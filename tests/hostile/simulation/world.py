@@ -174,7 +174,7 @@ class World:
             adapter = namespace.adapter
             assert isinstance(adapter, MemoryAdapter)
             registry = adapter.rooms
-            rooms, members = list(registry._members), list(registry._rooms)
+            rooms, members = registry.names(), list(registry._rooms)
             pairs = {(room, one) for room in rooms for one in registry.members(room)}
             assert pairs == {(room, one) for one in members for room in registry.rooms(one)}
             assert all(map(registry.members, rooms))

@@ -297,12 +297,12 @@ class ServerConnection:
     def _keep(self, task: asyncio.Task[None], weight: int) -> None:
         """Count a handler of `weight` bytes that goes on after its first step."""
         ended = self._ended if not weight else partial(self._ended, weight=weight)
-        self.server.keep_task(task, ended)
+        self.server.handler_tasks.keep(task, ended)
         self.turns.begin()
         self._carry(weight)
 
     def _ended(self, task: asyncio.Task[None], weight: int = 0) -> None:
-        self.server.task_ended(task)
+        self.server.handler_tasks.forget(task)
         self._carry(-weight)
         self.turns.end()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import engineio_min
@@ -11,6 +9,7 @@ from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.peer import PeerRules
 from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.handler_tasks import HandlerTasks
 from socketio_min.server.joining import Joining
 from socketio_min.server.large_messages import LargeMessages
 from socketio_min.server.limits import Limits
@@ -35,12 +34,5 @@ class Host(Protocol[Connection]):
     joining: Joining
     large_messages: LargeMessages
     first_steps: FirstSteps
+    handler_tasks: HandlerTasks
     peer_rules: PeerRules[Socket]
-
-    def keep_task(
-        self, task: asyncio.Task[None], ended: Callable[[asyncio.Task[None]], object]
-    ) -> None:
-        """Keep a handler's task alive until `ended` has called `task_ended`."""
-
-    def task_ended(self, task: asyncio.Task[None]) -> None:
-        """Let go of the task of a handler."""

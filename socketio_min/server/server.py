@@ -11,7 +11,6 @@ import re
 import socket as sockets
 import sys
 from collections.abc import Callable, Coroutine
-from contextvars import Context
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
@@ -33,6 +32,7 @@ from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace, Matcher
 from socketio_min.server.gates import Gates
+from socketio_min.server.handler_tasks import HandlerTasks
 from socketio_min.server.joining import Joining
 from socketio_min.server.large_messages import LargeMessages
 from socketio_min.server.limits import peer_rules
@@ -91,9 +91,7 @@ class Server(Namespace):
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self.first_steps = FirstSteps()
-        self._tasks: set[asyncio.Task[None]] = set()
-        # The context of the callbacks of tasks; without one the loop copies a context for each.
-        self._context = Context()
+        self.handler_tasks = HandlerTasks()
         self.membership = Membership(self._all_namespaces)
         # Set when the server has closed: `run` waits for it.
         self._ended: asyncio.Event | None = None
@@ -345,26 +343,17 @@ class Server(Namespace):
         deadline = asyncio.get_running_loop().time() + drain
         if drain > 0:
             self.stop_accepting()
-            await self._handlers_end(own, deadline)
+            await self.handler_tasks.wait(own, deadline)
         self.shutdown_reason = SERVER_SHUTDOWN
         await self.engine.stop()
         if self._memory is not None:
             self._memory.close()
-        await self._handlers_end(own, deadline)
-        tasks = self._tasks - own
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.handler_tasks.wait(own, deadline)
+        await self.handler_tasks.cancel(own)
         await self.membership.leave()
         self.shutdown_reason = None
         if self._ended is not None:
             self._ended.set()
-
-    async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
-        """Wait until no handlers but `own` are in flight, or the time of the loop is `deadline`."""
-        loop = asyncio.get_running_loop()
-        while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
-            await asyncio.wait(tasks, timeout=left)
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Take a handler's first step, and keep its task if it goes on."""
@@ -372,18 +361,7 @@ class Server(Namespace):
         loop = self.membership.loop or self.engine.loop
         task = self.first_steps.start(coroutine, loop)
         if task is not None:
-            self.keep_task(task, self.task_ended)
-
-    def keep_task(
-        self, task: asyncio.Task[None], ended: Callable[[asyncio.Task[None]], object]
-    ) -> None:
-        """Keep a handler's task alive until `ended` has called `task_ended`."""
-        self._tasks.add(task)
-        task.add_done_callback(ended, context=self._context)
-
-    def task_ended(self, task: asyncio.Task[None]) -> None:
-        """Let go of a handler's task, which has ended."""
-        self._tasks.discard(task)
+            self.handler_tasks.keep(task, self.handler_tasks.forget)
 
     @property
     def stood_still(self) -> float:

@@ -151,7 +151,7 @@ class Stage:
             "clients": len(io.connections),
             "sockets": sum(len(namespace.sockets) for namespace in io.namespaces.values()),
             "members": len(adapter.rooms.select()),
-            "handlers": len(io._tasks),
+            "handlers": len(io.handler_tasks),
             "requests": io.engine.deciding,
             "deadlines": len(io.engine.timer),
             "held": io.engine.account.held,

@@ -81,7 +81,7 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
         await clients.finish()
         # All leave by themselves, so that what remains is not only gone because the server is.
         await until(lambda: not io.connections)
-        await until(lambda: not io._tasks and not len(io.engine.timer))
+        await until(lambda: not io.handler_tasks and not len(io.engine.timer))
         assert_nothing_left(io)
     finally:
         await io.close()
@@ -96,7 +96,7 @@ def answer_sync(namespace: Namespace) -> None:
 
 def assert_nothing_left(io: Server) -> None:
     assert io.connections == set()
-    assert io._tasks == set()
+    assert not io.handler_tasks
     assert io.engine.sessions == {}
     assert len(io.engine.timer) == 0
     for namespace in io.namespaces.values():

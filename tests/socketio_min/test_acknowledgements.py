@@ -120,7 +120,7 @@ async def test_nobody_hears_the_answer_of_a_handler_that_outlives_its_client() -
     async with serving(io) as net:
         client, _ = await net.join()
         await client.send('421["wait"]')
-        await until(lambda: io._tasks)
+        await until(lambda: io.handler_tasks)
         await client.send("41")
         await client.join()
         gate.set()

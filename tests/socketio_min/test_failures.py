@@ -204,7 +204,7 @@ async def test_what_is_cancelled_between_servers_is_told(
     async with serving(io):
         io.server_event("now", [], None)
         io.server_event("later", [], None)
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
         status.change(True)
         io.on_server("hang", lambda: asyncio.Event().wait())
         io.server_event("hang", [], None)
@@ -283,7 +283,7 @@ async def test_a_client_that_does_not_answer_leaves_no_traceback(
             await client.send("40")
         await asked.wait()
         await client.leave()
-        await until(lambda: not io.connections and not io._tasks)
+        await until(lambda: not io.connections and not io.handler_tasks)
     records = [record for record in caplog.records if record.name == "socketio_min"]
     assert [(record.levelname, record.exc_info) for record in records] == [("INFO", None)]
     what = "the handler of 'x' in" if event == "x" else "the admission to"

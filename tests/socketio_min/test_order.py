@@ -123,7 +123,7 @@ async def test_what_waits_when_the_server_closes_is_not_begun() -> None:
     assert len(begun) < 150
     for _ in range(300):
         await asyncio.sleep(0)
-    assert not io._tasks
+    assert not io.handler_tasks
     assert asyncio.all_tasks() == {asyncio.current_task()}
     clients.abort()
 
@@ -200,7 +200,7 @@ async def test_what_waits_is_dropped_when_the_server_closes() -> None:
         await until(lambda: started)
         await io.close()
         assert reasons == ["server shutting down"]
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
         for _ in range(3):
             await asyncio.sleep(0)
         assert started == [socket]

@@ -281,7 +281,7 @@ class World:
         await self.advance(LONG)
         self.check()
         # The waits of all handlers are over.
-        assert not self.io._tasks
+        assert not self.io.handler_tasks
         assert not any(socket.pending_acks for socket in self.ledger.met)
         for client in self.clients:
             if client.healthy and not self.lossy:
@@ -330,7 +330,7 @@ class World:
             "rooms": sum(map(_members, self.namespaces)),
             "children": sum(len(dynamic.children) for dynamic in io._dynamic),
             "deciding": sum(namespace.deciding for namespace in self.namespaces),
-            "handlers": len(io._tasks),
+            "handlers": len(io.handler_tasks),
             "requests": io.engine.deciding + len(self.http._tasks),
             "held": io.engine.account.held,
             "quotas": len(io.engine.quotas),

@@ -69,7 +69,7 @@ async def test_a_server_drains_before_it_closes() -> None:
         assert isinstance(poller, PollingClient)
         for one in (client, poller):
             await one.send('421["work"]')
-        await until(lambda: len(io._tasks) == 2)
+        await until(lambda: len(io.handler_tasks) == 2)
         await poller.park()
         closing = asyncio.create_task(io.close(drain=60))
         await asyncio.sleep(0)

@@ -104,7 +104,7 @@ async def test_a_synchronous_handler_answers_before_the_read_ends() -> None:
         client, _ = await net.join()
         await client.send('421["now",1]', '422["now",2]')
         await client.expect("431[1]", "432[2]")
-        assert not io._tasks
+        assert not io.handler_tasks
 
 
 @pytest.mark.parametrize("later", [False, True])

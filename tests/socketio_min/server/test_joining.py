@@ -283,7 +283,7 @@ async def test_a_client_that_leaves_while_it_is_being_admitted_leaves_nothing(
         assert io.sockets == {}
         assert await io.in_("before").fetch_sockets() == []
         gate.open()
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
         assert events == ["admitted"]
 
 
@@ -320,7 +320,7 @@ async def test_connect_twice_while_pending_ends_the_connection() -> None:
         await client.send("40")
         assert await client.rest() == []
         gate.open()
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
         assert io.sockets == {}
 
 

@@ -270,7 +270,7 @@ async def test_who_goes_while_coming_back_may_come_back() -> None:
         await again.finish()
         # The end of a connection waits for its handlers.
         gate.set()
-        await until(lambda: not io.connections and not io._tasks)
+        await until(lambda: not io.connections and not io.handler_tasks)
         assert io.sockets == {}
         third = await clients.open()
         await third.send("40" + json.dumps({"pid": first["pid"]}))

@@ -78,11 +78,11 @@ async def test_who_goes_while_a_session_comes_may_come_back() -> None:
         await lose(clients, client)
         again = await clients.open()
         await again.send("40" + json.dumps({"pid": first["pid"]}))
-        await until(lambda: io._tasks)
+        await until(lambda: io.handler_tasks)
         await again.finish()
         await until(lambda: not io.connections)
         gate.set()
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
         third = await clients.open()
         assert await connect(third, {"pid": first["pid"]}) == first
         await third.nothing_more()
@@ -193,7 +193,7 @@ async def test_a_failure_of_the_expiry_handler_is_logged(caplog: pytest.LogCaptu
             first = await connect(client)
             io.sockets[first["sid"]].data.update({"number": number} if number else {})
             await lose(clients, client)
-        await until(lambda: not io._tasks)
+        await until(lambda: not io.handler_tasks)
     logged = [
         str(record.exc_info[1])
         for record in caplog.records

@@ -254,7 +254,8 @@ test("a project that is gone when one comes back", async () => {
   const bob = await comeIn("bob");
   await share(ada, "bob", "viewer");
   await goTo(bob, ada.url());
-  await bob.getByRole("button", { name: "notes.txt", exact: true }).waitFor();
+  // Before, it would look for what the address names.
+  await text(bob).waitFor();
   const socket = (page, action) =>
     page.evaluate(async (name) => (await import("/web/session.js")).socket[name]() && null, action);
   await socket(bob, "disconnect");

@@ -1,13 +1,17 @@
 // The user's notifications, and what each opens.
 
 import { openPlace } from "./file.js";
+import { changeList } from "./project.js";
 import { goToProject } from "./route.js";
 import { ask, insist, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 import { showMessage } from "./talk.js";
 
 socket.on("notification:new", ({ notification }) => {
-  update({ notifications: [notification, ...state.notifications] });
+  changeList(() => {
+    const others = state.notifications.filter((one) => one.id !== notification.id);
+    update({ notifications: [notification, ...others] });
+  });
   const { title, message } = notification;
   const open = { name: "Open", run: () => attempt(() => openNotice(notification)) };
   toast(`${title}: ${message}`, "news", mayOpen(notification) ? open : undefined);
@@ -16,7 +20,9 @@ socket.on("notification:read", ({ ids }) => putRead(ids));
 
 function putRead(ids) {
   const isRead = (one) => one.isRead || !ids || ids.includes(one.id);
-  update({ notifications: state.notifications.map((one) => ({ ...one, isRead: isRead(one) })) });
+  changeList(() => {
+    update({ notifications: state.notifications.map((one) => ({ ...one, isRead: isRead(one) })) });
+  });
 }
 
 /** Mark all notifications as read, or those of `ids`. */

@@ -108,13 +108,29 @@ export function mayEdit() {
 
 // -- the list of projects
 
+// What is heard of the lists while they are on their way: they may be older than that.
+let early = null;
+
+/** Change the list of projects or of notifications as an event tells. `work` may be done again. */
+export function changeList(work) {
+  early?.push(work);
+  work();
+}
+
 async function loadLists() {
   socket.emit("room:join", { room: "notifications" });
-  const [projects, { notifications }] = await Promise.all([
-    askAll("project:list", "projects"),
-    ask("notification:list"),
-  ]);
-  update({ projects, notifications });
+  const mine = [];
+  early = mine;
+  try {
+    const [projects, { notifications }] = await Promise.all([
+      askAll("project:list", "projects"),
+      ask("notification:list"),
+    ]);
+    update({ projects, notifications });
+  } finally {
+    if (early === mine) early = null;
+  }
+  for (const work of mine) work();
 }
 onArrival(loadLists);
 
@@ -126,14 +142,18 @@ socket.on("project:updated", ({ project }) => {
   change({ info: project, role: me?.role ?? project.everyone ?? "viewer" });
 });
 socket.on("project:deleted", ({ projectId }) => {
-  update({ projects: state.projects.filter((project) => project.id !== projectId) });
+  changeList(() => {
+    update({ projects: state.projects.filter((project) => project.id !== projectId) });
+  });
   if (state.project?.id === projectId) projectGone();
 });
 
 function putProject(project) {
-  const others = state.projects.filter((one) => one.id !== project.id);
-  const projects = [...others, project].sort((a, b) => byName(a.name, b.name));
-  update({ projects });
+  changeList(() => {
+    const others = state.projects.filter((one) => one.id !== project.id);
+    const projects = [...others, project].sort((a, b) => byName(a.name, b.name));
+    update({ projects });
+  });
 }
 
 // -- people

@@ -12,6 +12,7 @@ import { createServer, request as requestOf } from "node:http";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import {
+  alter,
   button,
   comeIn,
   expectErrors,
@@ -98,6 +99,34 @@ test("a notification, a role that may only read, and a project that ends", async
   await button(ada, "Delete the project").click();
   await eve.getByText("The project “Shared” is gone").waitFor();
   await eve.getByRole("heading", { name: "Projects" }).waitFor();
+});
+
+test("a list that was on its way is older than what was heard meanwhile", async () => {
+  const fay = await comeIn("fay");
+  const ada = await withProject("ada", "Meanwhile", "notes.txt");
+  // The page looks again, and gets the answers later.
+  await alter(fay, async () => {
+    const { socket } = await import("/web/session.js");
+    const { onack } = socket;
+    window.kept = [];
+    socket.onack = (packet) => window.kept.push(packet);
+    window.release = () => {
+      socket.onack = onack;
+      for (const packet of window.kept) onack.call(socket, packet);
+    };
+    for (const heard of socket.listeners("server:resync")) heard({}, {});
+  });
+  await fay.waitForFunction(() => window.kept.length >= 2);
+  await share(ada, "fay", "viewer");
+  await button(fay, "Notifications, 1 unread").waitFor();
+  await fay.getByRole("button", { name: "Meanwhile" }).waitFor();
+  await fay.evaluate(async () => {
+    window.release();
+    const { ask } = await import("/web/session.js");
+    await ask("test:ping");
+  });
+  assert.equal(await button(fay, "Notifications, 1 unread").count(), 1);
+  assert.equal(await fay.getByRole("button", { name: "Meanwhile" }).count(), 1);
 });
 
 test("the wire shows packets taken apart, in both directions", async () => {

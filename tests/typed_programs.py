@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 import engineio_min
-from ai_coding_assistant import AICodingAssistantSocket, AsyncAICodingAssistantSocket, Refused
+from ai_coding_assistant import (
+    AICodingAssistantSocket,
+    AsyncAICodingAssistantSocket,
+    Refused,
+    events,
+)
 from engineio_min import Connection, HttpLimits, HttpServer, Request, Response
 from socketio_min import (
     Adapter,
@@ -164,7 +169,7 @@ async def use_sdk() -> None:
     async with AsyncAICodingAssistantSocket(user_id="user-456") as socket:
 
         @socket.on("user:joined")
-        async def joined(data: dict[str, Any]) -> None:
+        async def joined(data: events.UserJoined) -> None:
             print(joined, data)
 
         try:
@@ -176,6 +181,6 @@ async def use_sdk() -> None:
 
 def use_blocking_sdk() -> None:
     with AICodingAssistantSocket(user_id="user-456") as socket:
-        state: dict[str, Any] = socket.join_project("project-123")
+        state = socket.join_project("project-123")
         with socket.lock_file("project-123", "notes.txt") as lock:
             lock.write(state["files"][0]["path"])

@@ -1438,7 +1438,7 @@ export interface SearchHit {
   replacement?: string;
 }
 
-/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**\/*.py`, or a folder. With `replacement` each hit has what would replace it: this text, in which a regular expression may have `$1`, `$&`, ` ` and ` `. */
+/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**\/*.py`, or a folder. With `replacement` each hit has what would replace it: this text, in which a regular expression may have `$1`, `$&`, `\n` and `\t`. */
 export interface SearchPayload {
   userId?: string;
   metadata?: Metadata;

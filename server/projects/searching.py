@@ -57,9 +57,9 @@ Globs = Annotated[list[Line], Meta(max_length=20, description="an array of at mo
 
 
 class SearchPayload(ProjectPagePayload, frozen=True, kw_only=True):
-    """What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any
-    folder, `src/**/*.py`, or a folder. With `replacement` each hit has what would replace it: this
-    text, in which a regular expression may have `$1`, `$&`, `\n` and `\t`.
+    r"""What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in
+    any folder, `src/**/*.py`, or a folder. With `replacement` each hit has what would replace it:
+    this text, in which a regular expression may have `$1`, `$&`, `\n` and `\t`.
     """
 
     query: Query

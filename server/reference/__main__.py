@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server.reference import asyncapi, handbook, typescript
+from server.reference import asyncapi, handbook, python, typescript
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -12,6 +12,8 @@ DOCUMENTS = {
     "asyncapi.yaml": asyncapi.render,
     "docs/events.md": handbook.render,
     "sdk/javascript/events.d.ts": typescript.render,
+    "sdk/python/ai_coding_assistant/events.py": python.render_events,
+    "sdk/python/ai_coding_assistant/signatures.py": python.render_signatures,
 }
 """What writes each document, by its path in the repository."""
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from msgspec import inspect
 
 from server.api.announced import ANNOUNCEMENTS
-from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.events import EVENTS
-from server.reference.structs import fields_of, structs_in
+from server.reference.structs import fields_of, has_any_data, named_types
 
 _INTRODUCTION: Final = """\
 // Made from the server's tables by `python -m server.reference`: every event, what a client sends
@@ -21,16 +20,14 @@ _INTRODUCTION: Final = """\
 
 def render() -> str:
     """Return the declarations as TypeScript."""
-    shown: dict[str, type] = {}
     sent, heard = [], []
     for spec in EVENTS.values():
-        payload = _named(spec.payload, shown) if spec.is_object else "unknown"
-        result = "{}" if spec.result is None else _named(spec.result, shown)
+        payload = spec.payload.__name__ if spec.is_object else "unknown"
+        result = "{}" if spec.result is None else spec.result.__name__
         sent += [*_comment(spec.about, "  "), _entry(spec.name, payload, result)]
     for kind in ANNOUNCEMENTS.values():
-        data = "unknown" if "data" in vars(kind) else _named(kind, shown)
+        data = "unknown" if has_any_data(kind) else kind.__name__
         heard += [*_comment(kind.__doc__, "  "), f'  "{kind.event}": {data};']
-    _named(Envelope, shown)
     codes = "\n".join(f'  | "{code.value}"' for code in Code)
     parts = [
         _INTRODUCTION,
@@ -39,7 +36,7 @@ def render() -> str:
         "\n".join(["export interface ClientEvents {", *sent, "}"]) + "\n",
         "/** What a client hears; a handler gets the data and an `Envelope`. */",
         "\n".join(["export interface ServerEvents {", *heard, "}"]) + "\n",
-        *(_interface(name, shown[name]) for name in sorted(shown)),
+        *(_interface(name, kind) for name, kind in named_types().items()),
     ]
     return "\n".join(parts)
 
@@ -91,14 +88,3 @@ def _type(kind: inspect.Type) -> str:
             return "Uint8Array | ArrayBuffer"
         case _:
             return "unknown"
-
-
-def _named(kind: Any, shown: dict[str, type]) -> str:
-    """Return the name of a type, and declare it with all that it is made of."""
-    name: str = kind.__name__
-    if name not in shown:
-        shown[name] = kind
-        for field in fields_of(kind):
-            for inner in structs_in(field.type):
-                _named(inner, shown)
-    return name

@@ -1,8 +1,10 @@
-"""Servers, and clients of the Python SDK that are closed at the end."""
+"""Servers, and clients of the Python SDK that are closed at the end. In every test what such a
+client is told must be what its types say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,33 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket
+from ai_coding_assistant.sending import Sending
+from ai_coding_assistant.signatures import Payload
+from socketio_min import Client
 from tests.sdk.connecting import Connect, Servers
+from tests.sdk.matching import Told
 from tests.sdk.serving import serving
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """What all clients of a test are told; in the end it must be what the types say."""
+    told = Told()
+    call, start = Sending.call, Sending.__init__
+
+    async def watched(self: Sending, event: str, payload: Payload) -> dict[str, Any]:
+        answer = await call(self, event, payload)
+        told.answer(event, answer)
+        return answer
+
+    def begin(self: Sending, client: Client) -> None:
+        start(self, client)
+        client.on_any(told.hear)
+
+    monkeypatch.setattr(Sending, "call", watched)
+    monkeypatch.setattr(Sending, "__init__", begin)
+    yield told
+    assert told.faults == []
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket
+from ai_coding_assistant.signatures import AnyEvent
 from server.application import Application
 from tests.waiting import PATIENCE
 
@@ -26,7 +27,7 @@ def heard(socket: AsyncAICodingAssistantSocket, event: str) -> Callable[[], Awai
         if not data.done():
             data.set_result(args[0] if args else None)
 
-    socket.on(event, keep)
+    socket.on(AnyEvent(event), keep)
 
     async def wait() -> Any:
         async with asyncio.timeout(PATIENCE):

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import Refused, Unreachable, arrivals, locks
+from ai_coding_assistant.signatures import AnyEvent
+from server.api.socket_announcements import ServerDraining, ServerResync
 from socketio_min import Socket
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.socketio_min.chaos import Chaos, chaos_proxy
@@ -84,7 +86,7 @@ async def test_after_a_resync_it_looks_again(servers: Servers, connect: Connect)
         # As if it had missed that it is out of everything.
         application.documents.leave(socket)
         socket.leave(f"project:{PROJECT}")
-        application.io.emit("server:resync", {}, {})
+        application.io.emit(*ServerResync().arguments())
         await eventually(lambda: f"project:{PROJECT}" in socket.rooms)
         await eventually(lambda: application.documents.has((PROJECT, APP), socket.id))
         assert document.text == text
@@ -110,7 +112,7 @@ async def test_a_server_that_is_about_to_end_is_left_without_a_loss(
 
         said = [say("before")]
         await asyncio.sleep(0)
-        application.io.sockets[str(first)].emit("server:draining", {}, {})
+        application.io.sockets[str(first)].emit(*ServerDraining().arguments())
         await until(lambda: not ada._arrivals._is_in.is_set())
         # Nothing is sent from now on.
         said.append(say("meanwhile"))
@@ -137,7 +139,7 @@ async def test_a_server_that_is_faster_is_left_at_once(
     # An acknowledgement is on its way.
     settled = asyncio.Event()
     monkeypatch.setattr(ada._sending, "settled", settled.wait)
-    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    application.io.sockets[str(first)].emit(*ServerDraining().arguments())
     await until(lambda: not ada._arrivals._is_in.is_set())
     [connection] = application.io.connections
     connection.close()
@@ -158,7 +160,7 @@ async def test_a_lock_that_is_released_on_the_way_is_free_at_once(
     ada, other = await connect(), await connect("user-789")
     async with ada.lock_file(PROJECT, APP):
         first = ada.id
-        application.io.sockets[str(first)].emit("server:draining", {}, {})
+        application.io.sockets[str(first)].emit(*ServerDraining().arguments())
         await until(lambda: not ada._arrivals._is_in.is_set())
     assert ada.id != first
     async with other.lock_file(PROJECT, APP) as lock:
@@ -173,7 +175,7 @@ async def test_a_server_that_ends_while_one_comes_back_to_it_is_left_at_once(
     first = ada.id
     # As while it introduces itself again.
     ada._arrivals._is_in.clear()
-    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    application.io.sockets[str(first)].emit(*ServerDraining().arguments())
     assert await ada.call("test:ping") == {}
     assert ada.id not in (first, None)
 
@@ -190,7 +192,7 @@ async def test_a_server_that_ends_while_one_comes_for_the_first_time_is_left_at_
         welcome(socket)
         if not first:
             first.append(socket.id)
-            socket.emit("server:draining", {}, {})
+            socket.emit(*ServerDraining().arguments())
 
     monkeypatch.setattr(application.auth, "welcome", tell_the_first)
     ada = await connect(reconnection_delay=3_600.0, reconnection=comes_back)
@@ -293,8 +295,8 @@ async def test_a_lock_that_is_released_while_it_is_taken_again_is_not_held(
         ask, token = ada.ask, kept.token
         releases: list[asyncio.Task[None]] = []
 
-        async def release_meanwhile(event: str, payload: dict[str, Any]) -> dict[str, Any]:
-            answer = await ask(event, payload)
+        async def release_meanwhile(event: str, payload: dict[str, Any]) -> Any:
+            answer = await ask(AnyEvent(event), payload)
             if event == "file:lock" and payload["filePath"] == APP:
                 releases.append(asyncio.create_task(lock.release()))
                 await asyncio.sleep(0)

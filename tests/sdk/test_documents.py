@@ -18,6 +18,7 @@ PRINTED: dict[tuple[str, str], tuple[str, ...]] = {
         "['src/components/App.jsx', 'src/components/TodoList.jsx']",
         "builtin none",
         "NOT_FOUND",
+        "['notes.txt']",
         "written by a program",
         "typed beside everybody else",
     ),

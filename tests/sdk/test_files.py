@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ai_coding_assistant import AICodingAssistantSocket, Refused
+from ai_coding_assistant import AICodingAssistantSocket, Refused, events
+from ai_coding_assistant.calling import typed_call
 from ai_coding_assistant.replacing import put_in
+from ai_coding_assistant.signatures import AnyEvent
 from ai_coding_assistant.transfers import BEGINNINGS, PART, download, upload
 from server.projects import projects
 from tests.sdk.connecting import APP, PROJECT, Connect, Servers
@@ -51,13 +53,13 @@ async def test_a_file_is_sent_again_to_a_server_that_knows_nothing_of_it(
     ada = await connect()
     left = forgets
 
-    async def call(event: str, payload: dict[str, Any]) -> dict[str, Any]:
+    @typed_call
+    async def call(event: str, payload: dict[str, Any]) -> Any:
         nonlocal left
         if payload["offset"] and left:
             left -= 1
             payload = {**payload, "uploadId": "upload-elsewhere"}
-        answer: dict[str, Any] = await ada.call(event, payload)
-        return answer
+        return await ada.call(AnyEvent(event), payload)
 
     payload = {"projectId": PROJECT, "filePath": f"{forgets}.bin"}
     data = b"\0" * (PART + 1)
@@ -107,13 +109,15 @@ async def test_bytes_that_change_while_they_are_read_are_read_again() -> None:
     answers = [part(b"on", "1", next=2), part(b"xx", "2")]
     answers += [part(b"tw", "2", next=2), part(b"o!", "2")]
 
+    @typed_call
     async def call(_event: str, _payload: dict[str, Any]) -> dict[str, Any]:
         return answers.pop(0)
 
-    assert (await download(call, {"filePath": APP}))["data"] == b"two!"
+    place: events.FileDownloadPayload = {"projectId": PROJECT, "filePath": APP}
+    assert (await download(call, place))["data"] == b"two!"
     answers += [part(b"on", "1", next=2), part(b"xx", "2", next=3)] * 5
     with pytest.raises(Refused, match="changes faster than it can be read"):
-        await download(call, {"filePath": APP})
+        await download(call, place)
     assert answers == []
 
 
@@ -121,10 +125,11 @@ async def test_a_file_that_changes_while_it_is_read_is_read_again(connect: Conne
     ada = await connect()
     answers: list[dict[str, Any]] = []
 
+    @typed_call
     async def call(_event: str, _payload: dict[str, Any]) -> dict[str, Any]:
         return answers.pop(0)
 
-    ada.call = call  # type: ignore[method-assign, assignment]
+    ada.call = call
 
     def part(content: str, hash_: str, **fields: int) -> dict[str, Any]:
         return {"content": content, "hash": hash_, **fields}
@@ -179,9 +184,13 @@ async def test_what_is_found_is_replaced_where_it_still_is(
     ],
 )
 def test_hits_are_put_in_by_their_units(text: str, expected: tuple[str, int]) -> None:
-    def hit(line: int, column: int) -> dict[str, Any]:
-        start = {"line": line, "column": column}
-        end = {"line": line, "column": column + 1}
-        return {"start": start, "end": end, "match": "a", "replacement": "X"}
+    def hit(line: int, column: int) -> events.SearchHit:
+        return {
+            "start": {"line": line, "column": column},
+            "end": {"line": line, "column": column + 1},
+            "match": "a",
+            "replacement": "X",
+            "excerpt": text,
+        }
 
     assert put_in(text, [hit(1, 0), hit(0, 0), hit(0, 7), hit(0, 7)]) == expected

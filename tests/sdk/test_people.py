@@ -12,6 +12,7 @@ from ai_coding_assistant import (
     AsyncAICodingAssistantSocket,
     Refused,
     Unreachable,
+    events,
 )
 from tests.server.running import running
 
@@ -32,7 +33,7 @@ async def test_messages_and_invitations(tmp_path: Path) -> None:
         assert (accepted["project"]["id"], accepted["role"]) == (project_id, "viewer")
         with pytest.raises(Refused, match="unknown or over"):
             await bob.accept_invitation("none")
-        place = {"filePath": "a", "line": 2}
+        place: events.FilePlace = {"filePath": "a", "line": 2}
         said = await ada.send_message("@bob look", project_id, place=place, key="k")
         assert await ada.send_message("@bob look", project_id, place=place, key="k") == said
         assert (said["mentions"], said["place"]) == ([{"id": "bob", "name": "bob"}], place)
@@ -50,7 +51,7 @@ async def test_a_lock_is_asked_for(tmp_path: Path) -> None:
         asked = asyncio.Event()
 
         @ada.on("lock:asked")
-        async def answer(data: dict[str, dict[str, str]]) -> None:
+        async def answer(data: events.LockAsked) -> None:
             asked.set()
             reply = next(answers, None)
             if reply is not None:
@@ -85,7 +86,7 @@ async def test_without_asyncio(tmp_path: Path) -> None:
             assert bob.accept_invitation(token)["role"] == "editor"
 
             @ada.on("lock:asked")
-            def answer(data: dict[str, dict[str, str]]) -> None:
+            def answer(data: events.LockAsked) -> None:
                 payload = {"projectId": project_id, "requestId": data["request"]["id"]}
                 ada.call("lock:answer", {**payload, "answer": "hand-over"})
 

@@ -18,6 +18,7 @@ from ai_coding_assistant import (
     Refused,
     SDKError,
     Unreachable,
+    events,
 )
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import UsageError
@@ -139,7 +140,6 @@ async def test_whatever_a_handler_raises_costs_its_own_event_only(
             raise error
 
         with AICodingAssistantSocket(servers[0].url, user_id="user-456") as socket:
-            socket.on("project:state", fail)
             socket.on("user:typing", lambda _: heard.set())
             with AICodingAssistantSocket(servers[0].url, user_id="user-789") as other:
                 socket.on("user:joined", fail)
@@ -180,7 +180,8 @@ async def test_a_session_that_is_over_makes_a_guest_in_open_mode(
 ) -> None:
     with caplog.at_level(logging.WARNING, "ai_coding_assistant"):
         socket = await connect(None, session_id="your-session-id")
-    assert socket.user is None
+    before = socket.user
+    assert before is None
     assert "going on as a guest" in caplog.text
     state = await socket.join_project(PROJECT)
     assert socket.user == state["user"]
@@ -213,7 +214,7 @@ async def test_typing_is_told_rarely_and_ends(
     told: list[bool] = []
     ended = asyncio.Event()
 
-    def typing(data: dict[str, Any]) -> None:
+    def typing(data: events.UserTyping) -> None:
         told.append(data["isTyping"])
         if not data["isTyping"]:
             ended.set()
@@ -280,7 +281,7 @@ async def test_handlers_take_as_much_as_they_want(connect: Connect) -> None:
         heard_by.append(())
 
     @ada.on("test:response")
-    async def both(data: object, event: dict[str, Any]) -> None:
+    async def both(data: object, event: events.Envelope) -> None:
         heard_by.append((data, event["event"]))
         done.set()
 

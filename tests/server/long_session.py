@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Document, Refused, SDKError
+from ai_coding_assistant.signatures import AnyEvent
 from server.application import Application
 from tests.server.at_once import result
 from tests.server.running import make
@@ -65,7 +66,9 @@ class Person:
 
     async def call(self, event: str, **payload: Any) -> dict[str, Any]:
         """Ask for something about the project."""
-        return await self.socket.call(event, {"projectId": PROJECT, **payload})
+        payload = {"projectId": PROJECT, **payload}
+        answer: dict[str, Any] = await self.socket.call(AnyEvent(event), payload)
+        return answer
 
 
 async def edit(person: Person) -> None:

@@ -2,7 +2,7 @@
 
 `AICodingAssistantSocket` is for scripts, threads and the interactive interpreter;
 `AsyncAICodingAssistantSocket` is the same for asyncio, and does the work for both. Payloads and
-results are dictionaries with the names of the API.
+results are dictionaries with the names of the API; `events` has their types.
 """
 
 from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket

@@ -5,14 +5,15 @@ Each is a function whose first argument is the client.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.events import Action, AiResponse, FileChangeResult
 
 
 async def accept_action(
-    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any]
-) -> dict[str, Any]:
+    socket: Caller, project_id: str, response: AiResponse, action: Action
+) -> FileChangeResult:
     """Do what an action of a response proposes, and say so: it is not offered again. Return the
     acknowledgement of the change.
 
@@ -32,7 +33,7 @@ async def accept_action(
 
 
 async def reject_action(
-    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any]
+    socket: Caller, project_id: str, response: AiResponse, action: Action
 ) -> None:
     """Say that what an action of a response proposes is not wanted: it is not offered again.
 
@@ -44,7 +45,11 @@ async def reject_action(
 
 
 async def _decide(
-    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any], outcome: str
+    socket: Caller,
+    project_id: str,
+    response: AiResponse,
+    action: Action,
+    outcome: Literal["accepted", "rejected"],
 ) -> None:
     decided = {"requestId": response["requestId"], "actionId": action["id"], "outcome": outcome}
     await socket.call("ai:applied", {"projectId": project_id, **decided})

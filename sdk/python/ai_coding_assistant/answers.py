@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.events import AiResponse, ProjectJoinResult
 
 OnChunk = Callable[[str], object]
 
@@ -34,11 +35,11 @@ class Answer:
         self._request_id: str | None = None
         self._is_back = asyncio.Event()
         # What the project said when it was entered again before the request was known.
-        self._joined: dict[str, Any] | None = None
+        self._joined: ProjectJoinResult | None = None
         self._early: list[tuple[str, dict[str, Any]]] = []
-        self._response: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._response: asyncio.Future[AiResponse] = asyncio.get_running_loop().create_future()
 
-    async def of(self, request_id: str) -> dict[str, Any]:
+    async def of(self, request_id: str) -> AiResponse:
         """Wait for the response to that request.
 
         Raises:
@@ -86,7 +87,7 @@ class Answer:
             late = Unreachable(f"{lost}; it was not back within {GRACE:g} seconds")
             self._grace = asyncio.get_running_loop().call_later(GRACE, self.fail, late)
 
-    def back(self, joined: dict[str, Any]) -> None:
+    def back(self, joined: ProjectJoinResult) -> None:
         """Go on in a new connection; `joined` is what it was told when it entered the project."""
         self.close()
         self._is_back.set()
@@ -95,7 +96,7 @@ class Answer:
         elif not self._response.done():
             self._look(self._request_id, joined)
 
-    def _look(self, request_id: str, joined: dict[str, Any]) -> None:
+    def _look(self, request_id: str, joined: ProjectJoinResult) -> None:
         """Look for the answer in what the project has; it may have failed."""
         found = [one for one in joined["messages"] if one["requestId"] == request_id]
         for message in found:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Any
 
 from ai_coding_assistant.answers import Answer, OnChunk
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import Unreachable
+from ai_coding_assistant.events import AiMessagePayload, AiResponse
 from ai_coding_assistant.participation import Participation
 
 
@@ -20,8 +20,8 @@ class Assistant:
         self._participation = participation
 
     async def ask(
-        self, payload: dict[str, Any], on_chunk: OnChunk | None, timeout: float
-    ) -> dict[str, Any]:
+        self, payload: AiMessagePayload, on_chunk: OnChunk | None, timeout: float
+    ) -> AiResponse:
         """Send a message and wait for its response, at most `timeout` seconds.
 
         A `key` in the payload is one that may have been sent before. Without one the message gets
@@ -31,7 +31,7 @@ class Assistant:
             Refused: the message cannot be taken, or the assistant failed.
             Unreachable: the connection was lost for longer, or there is no response in time.
         """
-        project_id, key = payload["projectId"], payload["key"]
+        project_id, key = payload.get("projectId"), payload.get("key")
         answer = Answer(on_chunk, self._stop, project_id)
         self._participation.answers.add(answer)
         try:
@@ -52,7 +52,7 @@ class Assistant:
             answer.close()
             self._participation.answers.discard(answer)
 
-    async def _asked(self, payload: dict[str, Any], answer: Answer) -> str:
+    async def _asked(self, payload: AiMessagePayload, answer: Answer) -> str:
         """Send a message; return the id of the request."""
         was_connected = self._socket.connected
         try:
@@ -63,8 +63,7 @@ class Assistant:
             # Whether it was taken is not known: with the same key it is asked once.
             await answer.come_back()
             asked = await self._socket.call("ai:message", payload)
-        request_id: str = asked["requestId"]
-        return request_id
+        return asked["requestId"]
 
     def _stop(self, request_id: str) -> None:
         if self._socket.connected:

@@ -10,25 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, Self, TypeVar, Unpack, overload
+from typing import Any, Final, Self, Unpack, cast
 
-from ai_coding_assistant import actions, files, people, searching
+from ai_coding_assistant import actions, events, files, people, searching
 from ai_coding_assistant.answers import OnChunk
 from ai_coding_assistant.arrivals import Arrival, Arrivals
 from ai_coding_assistant.assistant import Assistant
 from ai_coding_assistant.batches import Batch
+from ai_coding_assistant.calling import typed_call
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.errors import Unreachable
-from ai_coding_assistant.handlers import Handlers
+from ai_coding_assistant.handlers import Handlers, typed_on
 from ai_coding_assistant.identity import Identity
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.participation import Participation
 from ai_coding_assistant.sending import Sending
+from ai_coding_assistant.signatures import AnyEvent, AsyncListAll, Payload
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import Client, SocketIOClientOptionValues, SocketIOError
 from socketio_min.handlers import check_event
-
-Handler = TypeVar("Handler", bound=Callable[..., object])
 
 RESPONSE_TIMEOUT: Final = 150.0
 """The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
@@ -103,7 +103,7 @@ class AsyncAICodingAssistantSocket:
         return self._client.connected
 
     @property
-    def user(self) -> dict[str, Any] | None:
+    def user(self) -> events.User | None:
         """Return who one is, once connected; None for a guest who has not joined a project."""
         return self._identity.user
 
@@ -128,7 +128,7 @@ class AsyncAICodingAssistantSocket:
 
     # -- connecting
 
-    async def connect(self) -> dict[str, Any] | None:
+    async def connect(self) -> events.User | None:
         """Connect and authenticate. Return who one is, None for a guest.
 
         Waits for a server as long as it takes, unless `reconnection_attempts` or `reconnection` say
@@ -179,7 +179,7 @@ class AsyncAICodingAssistantSocket:
         self._arrivals.lose(reason, comes_back=comes_back)
         return self._handlers.run("disconnect", reason)
 
-    async def login(self, username: str, password: str) -> dict[str, Any]:
+    async def login(self, username: str, password: str) -> events.AuthResult:
         """Open a session with a name and a password; it is presented again after a reconnection.
 
         Raises:
@@ -198,13 +198,8 @@ class AsyncAICodingAssistantSocket:
 
     # -- events
 
-    @overload
-    def on(self, event: str) -> Callable[[Handler], Handler]: ...
-    @overload
-    def on(self, event: str, handler: Handler) -> Handler: ...
-    def on(
-        self, event: str, handler: Handler | None = None
-    ) -> Handler | Callable[[Handler], Handler]:
+    @typed_on
+    def on(self, event: str, handler: Callable[..., object] | None = None) -> Any:
         """Call `handler(data, event)` for an event, or `handler(data)`; also a decorator.
 
         A handler is a function or a coroutine function; an event may have several. Also for
@@ -217,7 +212,7 @@ class AsyncAICodingAssistantSocket:
         """
         check_event(event, {})
 
-        def register(function: Handler) -> Handler:
+        def register(function: Callable[..., object]) -> Callable[..., object]:
             self._handlers.add(event, function)
             return function
 
@@ -235,11 +230,12 @@ class AsyncAICodingAssistantSocket:
         if event == "rate_limited":
             self._sending.limited(data["retryAfter"] / 1_000)
 
-    def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
+    def emit(self, event: str, payload: Payload | None = None) -> None:
         """Send an event without waiting. A failure comes back as an event, such as "error"."""
         self._arrivals.when_in(partial(self._sending.emit, event, payload or {}))
 
-    async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    @typed_call
+    async def call(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
 
         While the client comes back after a lost connection, it waits until it is where it was.
@@ -249,9 +245,11 @@ class AsyncAICodingAssistantSocket:
             Unreachable: the connection was lost, or there is no answer.
         """
         await self.until_in(event)
-        return await self.ask(event, payload)
+        answer: dict[str, Any] = await self.ask(AnyEvent(event), payload)
+        return answer
 
-    async def ask(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    @typed_call
+    async def ask(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
         """Do what `call` does, at once: for what the client says to come back.
 
         Raises:
@@ -269,7 +267,7 @@ class AsyncAICodingAssistantSocket:
 
     # -- projects and files
 
-    list_all = files.list_all
+    list_all = cast("AsyncListAll", files.list_all)
     read_file = files.read_file
     download_file = files.download_file
     upload_file = files.upload_file
@@ -282,7 +280,7 @@ class AsyncAICodingAssistantSocket:
     search = searching.search
     replace = searching.replace
 
-    async def join_project(self, project_id: str) -> dict[str, Any]:
+    async def join_project(self, project_id: str) -> events.ProjectJoinResult:
         """Enter a project. Return all that there is to show of it. Entered again when reconnected.
 
         Of the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
@@ -295,7 +293,9 @@ class AsyncAICodingAssistantSocket:
         self._identity.user = answer["user"]
         return answer
 
-    async def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
+    async def leave_project(
+        self, project_id: str, *, for_good: bool = False
+    ) -> events.ProjectLeaveResult:
         """Leave a project, and lose the locks in it; `for_good` also as a member.
 
         Raises:
@@ -350,11 +350,11 @@ class AsyncAICodingAssistantSocket:
         message: str,
         project_id: str | None = None,
         *,
-        context: dict[str, Any] | None = None,
+        context: events.ChatContext | None = None,
         key: str | None = None,
         on_chunk: OnChunk | None = None,
         timeout: float = RESPONSE_TIMEOUT,
-    ) -> dict[str, Any]:
+    ) -> events.AiResponse:
         """Write to the assistant and wait for its response.
 
         `on_chunk(text)` hears the pieces as they are written; when it returns False, or when the
@@ -370,7 +370,8 @@ class AsyncAICodingAssistantSocket:
             Refused: the message cannot be taken, or the assistant failed (`AI_SERVICE_ERROR`).
             Unreachable: the connection was lost for longer, or there is no response in time.
         """
-        payload = {"message": message, "projectId": project_id, "context": context, "key": key}
+        payload: events.AiMessagePayload = {"message": message, "projectId": project_id}
+        payload |= {"context": context, "key": key}
         return await self._assistant.ask(payload, on_chunk, timeout)
 
     # -- what is sent often
@@ -385,7 +386,7 @@ class AsyncAICodingAssistantSocket:
         """Say that the user types no more, for example because the message was sent."""
         self._typing.stop(project_id)
 
-    def queue(self, event: str, data: dict[str, Any] | None = None) -> asyncio.Future[Any]:
+    def queue(self, event: str, data: Payload | None = None) -> asyncio.Future[Any]:
         """Send an event with others in one batch, a second later or when there are a hundred.
 
         The result is what `call` would return, or raise.

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ai_coding_assistant.errors import SDKError, result_of
+from ai_coding_assistant.signatures import AsyncCall
 
 DELAY: Final = 1.0
 """Seconds that an event waits for others."""
 MAX_EVENTS: Final = 100
 
 Result = asyncio.Future[dict[str, Any]]
-Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Batch:
     """What waits to be sent; `send` is a `call` that waits for the acknowledgement."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: AsyncCall) -> None:
         self._send = send
         self._waiting: list[tuple[dict[str, Any], Result]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, event: str, data: Any) -> Result:
+    def add(self, event: str, data: Mapping[str, object]) -> Result:
         """Send an event soon; the result is what its own acknowledgement would have said."""
         loop = asyncio.get_running_loop()
         result: Result = loop.create_future()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
+from ai_coding_assistant.events import FileChangeResult
 from ai_coding_assistant.locks import FileLock
 from ai_coding_assistant.threads import Threads
 
@@ -38,7 +39,7 @@ class BlockingFileLock:
 
     def write(
         self, content: str, *, action: Literal["created", "updated"] = "updated"
-    ) -> dict[str, Any]:
+    ) -> FileChangeResult:
         """Write the file under this lock; see `FileLock.write`."""
         return self._threads.wait_for(self._lock.write(content, action=action))
 

@@ -12,19 +12,52 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, Unpack, cast
 
+from ai_coding_assistant import files
 from ai_coding_assistant.answers import OnChunk
 from ai_coding_assistant.async_socket import RESPONSE_TIMEOUT, AsyncAICodingAssistantSocket
 from ai_coding_assistant.blocking_document import BlockingDocument
 from ai_coding_assistant.blocking_lock import BlockingFileLock
-from ai_coding_assistant.handlers import trimmed
+from ai_coding_assistant.events import (
+    Action,
+    AiResponse,
+    AuthResult,
+    BinRestoreResult,
+    ChatContext,
+    File,
+    FileChangeResult,
+    FileCopyResult,
+    FileDeleteResult,
+    FileDownloadResult,
+    FileMoveResult,
+    FilePlace,
+    FileReadResult,
+    HistoryRestoreResult,
+    InvitationAcceptResult,
+    InvitationCreateResult,
+    PeopleMessage,
+    ProjectJoinResult,
+    ProjectLeaveResult,
+    Role,
+    SearchedFile,
+    User,
+)
+from ai_coding_assistant.handlers import trimmed, typed_on
 from ai_coding_assistant.locks import LockType
+from ai_coding_assistant.searching import Replaced, SearchOptions
+from ai_coding_assistant.signatures import AnyEvent, BlockingCall, BlockingListAll, Payload
 from ai_coding_assistant.threads import Threads
 from socketio_min import SocketIOClientOptionValues, UsageError
 from socketio_min.handlers import check_call, check_event
 
-Handler = TypeVar("Handler", bound=Callable[..., object])
+
+def _typed_call(method: Callable[..., dict[str, Any]]) -> BlockingCall:
+    return cast("BlockingCall", method)
+
+
+def _typed_list_all(method: Callable[..., list[Any]]) -> BlockingListAll:
+    return cast("BlockingListAll", method)
 
 
 class AICodingAssistantSocket:
@@ -74,7 +107,7 @@ class AICodingAssistantSocket:
         return self._socket.connected
 
     @property
-    def user(self) -> dict[str, Any] | None:
+    def user(self) -> User | None:
         """Return who one is, once connected; None for a guest who has not joined a project."""
         return self._socket.user
 
@@ -83,7 +116,7 @@ class AICodingAssistantSocket:
         """Return the session's id, which `login` and `auth:refresh` change."""
         return self._socket.session_id
 
-    def connect(self) -> dict[str, Any] | None:
+    def connect(self) -> User | None:
         """Connect and authenticate."""
         return self._threads.wait_for(self._socket.connect())
 
@@ -91,7 +124,7 @@ class AICodingAssistantSocket:
         """Leave, for good, when the handlers that are due have run."""
         self._finalizer()
 
-    def login(self, username: str, password: str) -> dict[str, Any]:
+    def login(self, username: str, password: str) -> AuthResult:
         """Open a session with a name and a password."""
         return self._threads.wait_for(self._socket.login(username, password))
 
@@ -99,13 +132,8 @@ class AICodingAssistantSocket:
         """End the session."""
         self._threads.wait_for(self._socket.logout())
 
-    @overload
-    def on(self, event: str) -> Callable[[Handler], Handler]: ...
-    @overload
-    def on(self, event: str, handler: Handler) -> Handler: ...
-    def on(
-        self, event: str, handler: Handler | None = None
-    ) -> Handler | Callable[[Handler], Handler]:
+    @typed_on
+    def on(self, event: str, handler: Callable[..., object] | None = None) -> Any:
         """Call `handler(data, event)` for an event, or `handler(data)`; also a decorator.
 
         Handlers are plain functions and run in a thread of their own, one after the other.
@@ -116,7 +144,7 @@ class AICodingAssistantSocket:
         """
         check_event(event, {})
 
-        def register(function: Handler) -> Handler:
+        def register(function: Callable[..., object]) -> Callable[..., object]:
             check_call(f"the handler of {event!r}", function, more=True)
             if inspect.iscoroutinefunction(function):
                 raise UsageError(
@@ -124,31 +152,35 @@ class AICodingAssistantSocket:
                     "asynchronous ones are for AsyncAICodingAssistantSocket"
                 )
             if event.startswith("reconnect"):
-                self._socket.on(event, function)
+                self._socket.on(AnyEvent(event), function)
             else:
                 run = functools.partial(self._threads.run_handler, trimmed(function))
-                self._socket.on(event, run)
+                self._socket.on(AnyEvent(event), run)
             return function
 
         return register if handler is None else register(handler)
 
-    def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
+    def emit(self, event: str, payload: Payload | None = None) -> None:
         """Send an event without waiting for its acknowledgement."""
         self._threads.call(self._socket.emit, event, payload)
 
-    def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    @_typed_call
+    def call(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement."""
-        return self._threads.wait_for(self._socket.call(event, payload))
+        return self._threads.wait_for(self._socket.call(AnyEvent(event), payload))
 
-    def join_project(self, project_id: str) -> dict[str, Any]:
+    def join_project(self, project_id: str) -> ProjectJoinResult:
         """Enter a project. Return all that there is to show of it."""
         return self._threads.wait_for(self._socket.join_project(project_id))
 
-    def list_all(self, event: str, payload: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return all items of "file:list", "file:locks", "user:list", "version:list",
-        "project:list" or "notification:list".
+    @_typed_list_all
+    def list_all(
+        self, event: str, payload: Payload | None = None, after: str | None = None
+    ) -> list[Any]:
+        """Return all items of "bin:list", "file:list", "file:locks", "history:list", "user:list",
+        "version:list", "project:list" or "notification:list"; or those after the `next` of a page.
         """
-        return self._threads.wait_for(self._socket.list_all(event, payload))
+        return self._threads.wait_for(files.list_all(self._socket, event, payload, after))
 
     def read_file(
         self,
@@ -157,23 +189,25 @@ class AICodingAssistantSocket:
         version_id: str | None = None,
         *,
         save_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> FileReadResult:
         """Read a file of any size, part by part."""
         read = self._socket.read_file(project_id, file_path, version_id, save_id=save_id)
         return self._threads.wait_for(read)
 
-    def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
+    def search(
+        self, project_id: str, query: str, **options: Unpack[SearchOptions]
+    ) -> list[SearchedFile]:
         """Search in all files of a project. Return `{filePath, hits}` of each that has some."""
         return self._threads.wait_for(self._socket.search(project_id, query, **options))
 
     def replace(
-        self, project_id: str, query: str, replacement: str, **options: Any
-    ) -> list[dict[str, Any]]:
+        self, project_id: str, query: str, replacement: str, **options: Unpack[SearchOptions]
+    ) -> list[Replaced]:
         """Replace what is found in all files. Return `{filePath, replaced, left}` of each."""
         done = self._socket.replace(project_id, query, replacement, **options)
         return self._threads.wait_for(done)
 
-    def restore_save(self, project_id: str, file_path: str, save_id: str) -> dict[str, Any]:
+    def restore_save(self, project_id: str, file_path: str, save_id: str) -> HistoryRestoreResult:
         """Make a file what it was at a save of its history."""
         return self._threads.wait_for(self._socket.restore_save(project_id, file_path, save_id))
 
@@ -184,7 +218,7 @@ class AICodingAssistantSocket:
         version_id: str | None = None,
         *,
         save_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> FileDownloadResult:
         """Return a file of any kind as bytes."""
         found = self._socket.download_file(project_id, file_path, version_id, save_id=save_id)
         return self._threads.wait_for(found)
@@ -197,7 +231,7 @@ class AICodingAssistantSocket:
         *,
         overwrite: bool = False,
         base_revision: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> File:
         """Create or replace a file of any kind."""
         return self._threads.wait_for(
             self._socket.upload_file(
@@ -211,28 +245,28 @@ class AICodingAssistantSocket:
 
     def move_file(
         self, project_id: str, file_path: str, new_path: str, *, overwrite: bool = False
-    ) -> dict[str, Any]:
+    ) -> FileMoveResult:
         """Give a file or folder another path."""
         return self._threads.wait_for(
             self._socket.move_file(project_id, file_path, new_path, overwrite=overwrite)
         )
 
-    def copy_file(self, project_id: str, file_path: str, new_path: str) -> dict[str, Any]:
+    def copy_file(self, project_id: str, file_path: str, new_path: str) -> FileCopyResult:
         """Copy a file or folder."""
         return self._threads.wait_for(self._socket.copy_file(project_id, file_path, new_path))
 
-    def delete_file(self, project_id: str, file_path: str) -> dict[str, Any]:
+    def delete_file(self, project_id: str, file_path: str) -> FileDeleteResult:
         """Put a file or folder into the bin."""
         return self._threads.wait_for(self._socket.delete_file(project_id, file_path))
 
     def restore_file(
         self, project_id: str, deletion_id: str, new_path: str | None = None
-    ) -> dict[str, Any]:
+    ) -> BinRestoreResult:
         """Take a file or folder out of the bin."""
         restored = self._socket.restore_file(project_id, deletion_id, new_path)
         return self._threads.wait_for(restored)
 
-    def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
+    def leave_project(self, project_id: str, *, for_good: bool = False) -> ProjectLeaveResult:
         """Leave a project; `for_good` also as a member."""
         return self._threads.wait_for(self._socket.leave_project(project_id, for_good=for_good))
 
@@ -253,12 +287,12 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.ask_for_lock(project_id, file_path))
 
     def invite(
-        self, project_id: str, role: str = "editor", *, days: int = 7, uses: int | None = None
-    ) -> dict[str, Any]:
+        self, project_id: str, role: Role = "editor", *, days: int = 7, uses: int | None = None
+    ) -> InvitationCreateResult:
         """Make an invitation to a project: `{"invitation": …, "token": …}`."""
         return self._threads.wait_for(self._socket.invite(project_id, role, days=days, uses=uses))
 
-    def accept_invitation(self, token: str) -> dict[str, Any]:
+    def accept_invitation(self, token: str) -> InvitationAcceptResult:
         """Become a member by an invitation: `{"project": …, "role": …}`."""
         return self._threads.wait_for(self._socket.accept_invitation(token))
 
@@ -267,9 +301,9 @@ class AICodingAssistantSocket:
         message: str,
         project_id: str,
         *,
-        place: dict[str, Any] | None = None,
+        place: FilePlace | None = None,
         key: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> PeopleMessage:
         """Say something to the people of a project; no assistant is asked."""
         return self._threads.wait_for(
             self._socket.send_message(message, project_id, place=place, key=key)
@@ -280,11 +314,11 @@ class AICodingAssistantSocket:
         message: str,
         project_id: str | None = None,
         *,
-        context: dict[str, Any] | None = None,
+        context: ChatContext | None = None,
         key: str | None = None,
         on_chunk: OnChunk | None = None,
         timeout: float = RESPONSE_TIMEOUT,
-    ) -> dict[str, Any]:
+    ) -> AiResponse:
         """Write to the assistant and wait for its response.
 
         `on_chunk(text)` runs in the thread of the connection, and must not wait for it; when it
@@ -302,14 +336,12 @@ class AICodingAssistantSocket:
         )
 
     def accept_action(
-        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, project_id: str, response: AiResponse, action: Action
+    ) -> FileChangeResult:
         """Do what an action of a response proposes, and say so: it is not offered again."""
         return self._threads.wait_for(self._socket.accept_action(project_id, response, action))
 
-    def reject_action(
-        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
-    ) -> None:
+    def reject_action(self, project_id: str, response: AiResponse, action: Action) -> None:
         """Say that what an action of a response proposes is not wanted: it is not offered again."""
         self._threads.wait_for(self._socket.reject_action(project_id, response, action))
 
@@ -321,9 +353,7 @@ class AICodingAssistantSocket:
         """Say that the user types no more."""
         self._threads.call(self._socket.stop_typing, project_id)
 
-    def queue(
-        self, event: str, data: dict[str, Any] | None = None
-    ) -> concurrent.futures.Future[Any]:
+    def queue(self, event: str, data: Payload | None = None) -> concurrent.futures.Future[Any]:
         """Send an event with others in one batch; the result is what `call` would return."""
         return asyncio.run_coroutine_threadsafe(
             _result(self._socket, event, data), self._threads.loop
@@ -334,7 +364,5 @@ class AICodingAssistantSocket:
         self._threads.wait_for(self._socket.flush())
 
 
-async def _result(
-    socket: AsyncAICodingAssistantSocket, event: str, data: dict[str, Any] | None
-) -> Any:
+async def _result(socket: AsyncAICodingAssistantSocket, event: str, data: Payload | None) -> Any:
     return await socket.queue(event, data)

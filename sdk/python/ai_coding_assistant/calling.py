@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, cast
+
+from ai_coding_assistant.signatures import AsyncCall, Payload
 
 
 class Caller(Protocol):
@@ -12,14 +15,21 @@ class Caller(Protocol):
     def connected(self) -> bool:
         """Return whether there is a connection."""
 
-    def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
+    def emit(self, event: str, payload: Payload | None = None) -> None:
         """Send an event without waiting."""
 
-    async def ask(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    @property
+    def ask(self) -> AsyncCall:
         """Do what `call` does, at once: for what is said to come back."""
 
     async def until_in(self, event: str) -> None:
         """Wait until the client is where it was, before an event is sent."""
 
-    async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    @property
+    def call(self) -> AsyncCall:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`."""
+
+
+def typed_call(method: Callable[..., Coroutine[Any, Any, dict[str, Any]]]) -> AsyncCall:
+    """Let type checkers know what a method returns for each event."""
+    return cast("AsyncCall", method)

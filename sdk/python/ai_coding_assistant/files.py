@@ -5,11 +5,24 @@ Each is a function whose first argument is the client.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urljoin
 
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.events import (
+    BinRestoreResult,
+    File,
+    FileCopyResult,
+    FileDeleteResult,
+    FileDownloadPayload,
+    FileDownloadResult,
+    FileMoveResult,
+    FileReadResult,
+    HistoryRestoreResult,
+    ProjectJoinResult,
+)
 from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
+from ai_coding_assistant.signatures import AnyEvent, Payload
 from ai_coding_assistant.transfers import download, upload
 
 
@@ -22,8 +35,8 @@ class Located(Caller, Protocol):
 
 
 async def list_all(
-    socket: Caller, event: str, payload: dict[str, Any] | None = None, after: str | None = None
-) -> list[dict[str, Any]]:
+    socket: Caller, event: str, payload: Payload | None = None, after: str | None = None
+) -> list[Any]:
     """Return all items of "bin:list", "file:list", "file:locks", "history:list", "user:list",
     "version:list", "project:list" or "notification:list", page by page; or those after the
     `next` of a page.
@@ -32,25 +45,26 @@ async def list_all(
         Refused, Unreachable: as `call`.
     """
     key = LISTS[event]
-    found: list[dict[str, Any]] = []
+    found: list[Any] = []
     while True:
-        page = await socket.call(event, {**(payload or {}), "after": after})
+        page = await socket.call(AnyEvent(event), {**(payload or {}), "after": after})
         found += page[key]
         after = page.get("next")
         if after is None:
             return found
 
 
-async def add_further_pages(socket: Caller, project_id: str, joined: dict[str, Any]) -> None:
+async def add_further_pages(socket: Caller, project_id: str, joined: ProjectJoinResult) -> None:
     """Add to what joining a project told whatever did not fit into it.
 
     Raises:
         Refused, Unreachable: as `Caller.call`.
     """
+    whole = cast("dict[str, Any]", joined)
     for event, key, next_page in PAGES:
-        after = joined.pop(next_page, None)
+        after = whole.pop(next_page, None)
         if after is not None:
-            joined[key] += await list_all(socket, event, {"projectId": project_id}, after)
+            whole[key] += await list_all(socket, event, {"projectId": project_id}, after)
 
 
 async def read_file(
@@ -60,7 +74,7 @@ async def read_file(
     version_id: str | None = None,
     *,
     save_id: str | None = None,
-) -> dict[str, Any]:
+) -> FileReadResult:
     """Read a file of any size, part by part. Return `{filePath, content, size, hash, file?}`.
     With a `version_id` or a `save_id` it is what it was then.
 
@@ -81,7 +95,7 @@ async def read_file(
 
 async def restore_save(
     socket: Caller, project_id: str, file_path: str, save_id: str
-) -> dict[str, Any]:
+) -> HistoryRestoreResult:
     """Make a file what it was at a save of its history, also one that is gone; what others are
     typing is merged. `list_all("history:list", …)` has the saves. Return `{filePath, file}`.
 
@@ -101,7 +115,7 @@ async def download_file(
     version_id: str | None = None,
     *,
     save_id: str | None = None,
-) -> dict[str, Any]:
+) -> FileDownloadResult:
     """Return a file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`.
 
     Without a `mediaType` it is a text.
@@ -123,7 +137,7 @@ async def upload_file(
     *,
     overwrite: bool = False,
     base_revision: int | None = None,
-) -> dict[str, Any]:
+) -> File:
     """Create a file of any kind, of at most 5 MB, or replace it if `overwrite` or if it has the
     `base_revision`; returns the file. Bytes that are UTF-8 become a text.
 
@@ -152,13 +166,13 @@ async def create_download(socket: Located, project_id: str, file_path: str | Non
         Unreachable: there is no answer.
     """
     payload = {"projectId": project_id, "filePath": file_path}
-    address: str = (await socket.call("download:create", payload))["url"]
-    return urljoin(socket.base_url, address)
+    made = await socket.call("download:create", payload)
+    return urljoin(socket.base_url, made["url"])
 
 
 async def move_file(
     socket: Caller, project_id: str, file_path: str, new_path: str, *, overwrite: bool = False
-) -> dict[str, Any]:
+) -> FileMoveResult:
     """Give a file or folder another path. Return `{filePath, newPath, count, file?}`.
 
     Raises:
@@ -172,13 +186,13 @@ async def move_file(
 
 async def copy_file(
     socket: Caller, project_id: str, file_path: str, new_path: str
-) -> dict[str, Any]:
+) -> FileCopyResult:
     """Copy a file or folder. Return and raises what `move_file` does."""
     paths = {"filePath": file_path, "newPath": new_path}
     return await socket.call("file:copy", {"projectId": project_id, **paths})
 
 
-async def delete_file(socket: Caller, project_id: str, file_path: str) -> dict[str, Any]:
+async def delete_file(socket: Caller, project_id: str, file_path: str) -> FileDeleteResult:
     """Put a file or folder into the bin. Return `{filePath, deletionId, count}`.
 
     Raises:
@@ -190,7 +204,7 @@ async def delete_file(socket: Caller, project_id: str, file_path: str) -> dict[s
 
 async def restore_file(
     socket: Caller, project_id: str, deletion_id: str, new_path: str | None = None
-) -> dict[str, Any]:
+) -> BinRestoreResult:
     """Take a file or folder out of the bin, to its own path or to `new_path`; returns
     `{filePath, count}`. `list_all("bin:list", …)` has what is in it.
 
@@ -205,7 +219,7 @@ async def restore_file(
 
 def _place(
     project_id: str, file_path: str, version_id: str | None, save_id: str | None
-) -> dict[str, Any]:
+) -> FileDownloadPayload:
     """Return what names a file, or what it was in a version or at a save."""
     return {
         "projectId": project_id,

@@ -6,8 +6,9 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from ai_coding_assistant.signatures import On
 from socketio_min import Client
 from socketio_min.handlers import check_call, most_arguments
 
@@ -55,6 +56,11 @@ def trimmed(function: Callable[..., object]) -> Callable[..., object]:
     """Return the handler, to be called with more arguments than it takes."""
     most = most_arguments(function)
     return function if most is None else lambda *args: function(*args[:most])
+
+
+def typed_on(method: Callable[..., Any]) -> On:
+    """Let type checkers know what handlers of each event are called with."""
+    return cast("On", method)
 
 
 async def _wait_for_all(pending: list[Awaitable[Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.events import AuthResult, User
 
 logger = logging.getLogger("ai_coding_assistant")
 
@@ -19,7 +20,7 @@ class Identity:
 
     def __init__(self, socket: Caller, session_id: str | None, user_id: str | None) -> None:
         self.session_id = session_id
-        self.user: dict[str, Any] | None = None
+        self.user: User | None = None
         self._socket = socket
         self._user_id = user_id
 
@@ -58,7 +59,7 @@ class Identity:
                 raise error from None
             logger.warning("%s; going on as a guest, because the server is in open mode", error)
 
-    async def login(self, username: str, password: str) -> dict[str, Any]:
+    async def login(self, username: str, password: str) -> AuthResult:
         """Open a session. Return the acknowledgement.
 
         Raises:

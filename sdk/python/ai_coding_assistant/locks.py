@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import FAILURES, Refused
+from ai_coding_assistant.events import FileChangeResult, User
+from ai_coding_assistant.signatures import AsyncCall
 
 LockType = Literal["exclusive", "shared"]
 
@@ -18,9 +19,6 @@ after each further one twice as long.
 """
 
 
-Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
 class Holder(Caller, Protocol):
     """A client that holds locks."""
 
@@ -29,7 +27,7 @@ class Holder(Caller, Protocol):
         """Return the locks that are held."""
 
     @property
-    def user(self) -> dict[str, Any] | None:
+    def user(self) -> User | None:
         """Return who one is, None if that is not known."""
 
 
@@ -72,14 +70,13 @@ class FileLock:
         self.held = True
         self._socket.locks.add(self)
 
-    async def _take(self, send: Send) -> int:
+    async def _take(self, send: AsyncCall) -> int:
         payload = {**self._file, "lockType": self.lock_type}
         answer = await send("file:lock", payload)
-        token: int = answer["lock"]["token"]
-        return token
+        return answer["lock"]["token"]
 
     @property
-    def _file(self) -> dict[str, Any]:
+    def _file(self) -> dict[str, str]:
         return {"projectId": self.project_id, "filePath": self.file_path}
 
     async def take_again(self) -> None:
@@ -117,7 +114,7 @@ class FileLock:
 
     async def write(
         self, content: str, *, action: Literal["created", "updated"] = "updated"
-    ) -> dict[str, Any]:
+    ) -> FileChangeResult:
         """Write the file under this lock; the result is what `file:change` is acknowledged with.
 
         Raises:
@@ -144,7 +141,7 @@ class FileLock:
                 self.lose()
             await self._give_back(self._socket.call)
 
-    async def _give_back(self, send: Send) -> None:
+    async def _give_back(self, send: AsyncCall) -> None:
         try:
             await send("file:unlock", self._file)
         except Refused as error:

@@ -10,9 +10,11 @@ from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.documents import Document, Editor
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.events import ProjectJoinResult
 from ai_coding_assistant.files import add_further_pages
 from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock
+from ai_coding_assistant.signatures import Payload
 
 logger = logging.getLogger("ai_coding_assistant")
 
@@ -20,7 +22,7 @@ logger = logging.getLogger("ai_coding_assistant")
 class Joiner(Editor, Protocol):
     """A client that opens a document in a project."""
 
-    async def join_project(self, project_id: str) -> dict[str, Any]:
+    async def join_project(self, project_id: str) -> ProjectJoinResult:
         """Enter a project."""
 
 
@@ -140,7 +142,7 @@ class Participation:
 
     # -- what is begun
 
-    async def join(self, project_id: str) -> dict[str, Any]:
+    async def join(self, project_id: str) -> ProjectJoinResult:
         """Enter a project. Return all that there is to show of it.
 
         Raises:
@@ -179,7 +181,7 @@ class Participation:
             await client.join_project(document.project_id)
             await document.open()
 
-    async def ask_for_lock(self, payload: dict[str, Any]) -> str:
+    async def ask_for_lock(self, payload: Payload) -> str:
         """Send `lock:ask`, and return what becomes of it.
 
         Raises:
@@ -189,7 +191,7 @@ class Participation:
         listener = LockRequest()
         self.lock_requests.add(listener)
         try:
-            request: dict[str, Any] = (await self._socket.call("lock:ask", payload))["request"]
+            request = (await self._socket.call("lock:ask", payload))["request"]
             return await listener.answer(request["id"])
         finally:
             self.lock_requests.discard(listener)

@@ -5,14 +5,24 @@ Each is a function whose first argument is the client.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.events import (
+    FilePlace,
+    InvitationAcceptResult,
+    InvitationCreateResult,
+    PeopleMessage,
+    Role,
+)
 
 
 async def invite(
-    socket: Caller, project_id: str, role: str = "editor", *, days: int = 7, uses: int | None = None
-) -> dict[str, Any]:
+    socket: Caller,
+    project_id: str,
+    role: Role = "editor",
+    *,
+    days: int = 7,
+    uses: int | None = None,
+) -> InvitationCreateResult:
     """Make an invitation to a project: `{"invitation": …, "token": …}`. Whoever has the token
     can become a member, for so many days, and with `uses` so often.
 
@@ -24,7 +34,7 @@ async def invite(
     return await socket.call("invitation:create", payload)
 
 
-async def accept_invitation(socket: Caller, token: str) -> dict[str, Any]:
+async def accept_invitation(socket: Caller, token: str) -> InvitationAcceptResult:
     """Become a member by an invitation: `{"project": …, "role": …}`.
 
     Raises:
@@ -39,9 +49,9 @@ async def send_message(
     message: str,
     project_id: str,
     *,
-    place: dict[str, Any] | None = None,
+    place: FilePlace | None = None,
     key: str | None = None,
-) -> dict[str, Any]:
+) -> PeopleMessage:
     """Say something to the people of a project, in Markdown, and return the message as it is
     kept; no assistant is asked. `@` and a name notifies somebody.
 
@@ -53,5 +63,4 @@ async def send_message(
         Unreachable: the connection was lost, or there is no answer.
     """
     payload = {"projectId": project_id, "message": message, "place": place, "key": key}
-    said: dict[str, Any] = (await socket.call("chat:message", payload))["message"]
-    return said
+    return (await socket.call("chat:message", payload))["message"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.events import FileReadResult
 
 LISTS: Final = {
     "bin:list": "deletions",
@@ -32,11 +33,11 @@ class Parts:
 
     def __init__(self) -> None:
         self.next = 0
-        self.whole: dict[str, Any] | None = None
+        self.whole: FileReadResult | None = None
         self._contents: list[str] = []
         self._hash: str | None = None
 
-    def add(self, part: dict[str, Any]) -> bool:
+    def add(self, part: FileReadResult) -> bool:
         """Take a part. Return whether there are more. None of a file that has changed meanwhile
         makes a whole.
         """

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+from ai_coding_assistant.events import Place, SearchHit
 from ai_coding_assistant.utf16 import plain, units
 
 _LINE_END: Final = "\n"
 
 
-def put_in(text: str, hits: list[dict[str, Any]]) -> tuple[str, int]:
+def put_in(text: str, hits: Sequence[SearchHit]) -> tuple[str, int]:
     """Return a text with the `replacement` of each hit that is where it was found, and how many.
 
     Hits are those of `project:search`: their places are a line and a column in UTF-16 units.
@@ -21,7 +23,7 @@ def put_in(text: str, hits: list[dict[str, Any]]) -> tuple[str, int]:
     pieces: list[str] = []
     at = count = 0
     for hit in sorted(hits, key=lambda one: (one["start"]["line"], one["start"]["column"])):
-        start, end = (_offset(lines, starts, hit[name]) for name in ("start", "end"))
+        start, end = (_offset(lines, starts, place) for place in (hit["start"], hit["end"]))
         if start is None or end is None or start < at or text[start:end] != hit["match"]:
             continue
         pieces += [text[at:start], hit["replacement"]]
@@ -30,7 +32,7 @@ def put_in(text: str, hits: list[dict[str, Any]]) -> tuple[str, int]:
     return "".join([*pieces, text[at:]]), count
 
 
-def _offset(lines: list[str], starts: list[int], place: dict[str, int]) -> int | None:
+def _offset(lines: list[str], starts: list[int], place: Place) -> int | None:
     """Return the character at a place; None if there is no such line."""
     if place["line"] >= len(lines):
         return None

@@ -5,11 +5,13 @@ Each is a function whose first argument is the client.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.documents import Document
+from ai_coding_assistant.events import SearchedFile, SearchHit
 from ai_coding_assistant.replacing import put_in
+from ai_coding_assistant.signatures import Payload
 
 
 class Opener(Caller, Protocol):
@@ -19,9 +21,28 @@ class Opener(Caller, Protocol):
         """Open a file to edit it."""
 
 
+class SearchOptions(TypedDict, total=False):
+    """What `project:search` takes beside the query."""
+
+    isRegex: bool
+    isCaseSensitive: bool
+    isWholeWord: bool
+    include: list[str]
+    exclude: list[str]
+    limit: int
+
+
+class Replaced(TypedDict):
+    """How many hits in a file were replaced, and how many were something else by then."""
+
+    filePath: str
+    replaced: int
+    left: int
+
+
 async def search(
-    socket: Caller, project_id: str, query: str, **options: Any
-) -> list[dict[str, Any]]:
+    socket: Caller, project_id: str, query: str, **options: Unpack[SearchOptions]
+) -> list[SearchedFile]:
     """Search in all files of a project, with what is being typed. Return `{filePath, hits}` of
     each that has some. The options are those of `project:search`, such as `isRegex=True` or
     `include=["*.py"]`.
@@ -30,8 +51,11 @@ async def search(
         Refused: the query is no regular expression, or takes too long (`VALIDATION_ERROR`).
         Unreachable: there is no answer.
     """
-    payload = {"projectId": project_id, "query": query, **options}
-    found: dict[str, list[Any]] = {}
+    return await _search(socket, {"projectId": project_id, "query": query, **options})
+
+
+async def _search(socket: Caller, payload: Payload) -> list[SearchedFile]:
+    found: dict[str, list[SearchHit]] = {}
     after: str | None = None
     while True:
         page = await socket.call("project:search", {**payload, "after": after})
@@ -43,8 +67,12 @@ async def search(
 
 
 async def replace(
-    socket: Opener, project_id: str, query: str, replacement: str, **options: Any
-) -> list[dict[str, Any]]:
+    socket: Opener,
+    project_id: str,
+    query: str,
+    replacement: str,
+    **options: Unpack[SearchOptions],
+) -> list[Replaced]:
     """Search in all files of a project, and put `replacement` in the place of what is found, as
     if it was typed: what others type meanwhile stays. Return `{filePath, replaced, left}` of
     each file with hits, the numbers of those that were replaced and of those that were
@@ -56,13 +84,14 @@ async def replace(
         Refused: as `search`; or a file cannot be edited (`FILE_LOCKED` is waited for).
         Unreachable: the connection was lost for good.
     """
-    found = await search(socket, project_id, query, replacement=replacement, **options)
+    payload = {"projectId": project_id, "query": query, "replacement": replacement, **options}
+    found = await _search(socket, payload)
     return [await _replace_in(socket, project_id, one["filePath"], one["hits"]) for one in found]
 
 
 async def _replace_in(
-    socket: Opener, project_id: str, path: str, hits: list[dict[str, Any]]
-) -> dict[str, Any]:
+    socket: Opener, project_id: str, path: str, hits: list[SearchHit]
+) -> Replaced:
     async with await socket.open_document(project_id, path) as document:
         text, replaced = put_in(document.text, hits)
         document.update(lambda _: text)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import SDKError, Unreachable, result_of
 from ai_coding_assistant.pace import Pace
+from ai_coding_assistant.signatures import Payload
 from socketio_min import AcknowledgementTimeout, Client, Disconnected
 
 logger = logging.getLogger("ai_coding_assistant")
@@ -28,20 +29,18 @@ class Sending:
         self._due = Due(self._ping, self._slow_down)
         self._pings: set[asyncio.Task[None]] = set()
 
-    def emit(self, event: str, payload: dict[str, Any]) -> None:
+    def emit(self, event: str, payload: Payload) -> None:
         """Send an event without waiting for its acknowledgement."""
         if self._pace.take():
             self._client.emit(event, payload)
         else:
             self._pace.turn().add_done_callback(partial(self._emit_in_turn, event, payload))
 
-    def _emit_in_turn(
-        self, event: str, payload: dict[str, Any], turn: asyncio.Future[None]
-    ) -> None:
+    def _emit_in_turn(self, event: str, payload: Payload, turn: asyncio.Future[None]) -> None:
         if turn.exception() is None:
             self._client.emit(event, payload)
 
-    async def call(self, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+    async def call(self, event: str, payload: Payload) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
 
         Raises:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.events import File, FileDownloadPayload, FileDownloadResult
 from ai_coding_assistant.reading import READINGS, changing
+from ai_coding_assistant.signatures import AsyncCall, Payload
 
 PART: Final = 262_144
 """Bytes of a file in one event."""
 BEGINNINGS: Final = 5
 """How often a file is sent from its beginning."""
 
-Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-
-async def upload(call: Call, payload: dict[str, Any], data: bytes) -> dict[str, Any]:
+async def upload(call: AsyncCall, payload: Payload, data: bytes) -> File:
     """Send a file, from its beginning again if the server does not know what has come: it was
     started anew, or is another one. Return its record.
     """
-    sent = {**payload, "size": len(data)}
+    sent: dict[str, object] = {**payload, "size": len(data)}
     offset, beginnings = 0, 1
     while True:
         part = data[offset : offset + PART]
@@ -34,12 +33,11 @@ async def upload(call: Call, payload: dict[str, Any], data: bytes) -> dict[str, 
             del sent["uploadId"]
             continue
         if "next" not in answer:
-            file: dict[str, Any] = answer["file"]
-            return file
+            return answer["file"]
         offset, sent["uploadId"] = answer["next"], answer["uploadId"]
 
 
-async def download(call: Call, payload: dict[str, Any]) -> dict[str, Any]:
+async def download(call: AsyncCall, payload: FileDownloadPayload) -> FileDownloadResult:
     """Read a file, again from its beginning if it changes meanwhile.
 
     Raises:

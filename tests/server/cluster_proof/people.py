@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Document, Refused, SDKError
+from ai_coding_assistant.signatures import AnyEvent
 from socketio_min import SocketIOClientOptionValues
 from tests.server.cluster_proof.ledger import Ledger, Save
 
@@ -93,7 +94,7 @@ class Person:
             options |= {"reconnection_delay": 0.1, "reconnection_delay_max": 0.2}
         self.socket = AsyncAICodingAssistantSocket(url, user_id=name, **options)
         for event in EVENTS:
-            self.socket.on(event, self._listener(event))
+            self.socket.on(AnyEvent(event), self._listener(event))
         self.socket.on("disconnect", self._lost)
 
     def _listener(self, event: str) -> Callable[[dict[str, Any]], None]:
@@ -179,7 +180,7 @@ class Person:
         while True:
             begun = time.monotonic()
             try:
-                answer = await self.socket.call(event, {"projectId": PROJECT, **payload})
+                answer = await self.socket.call(AnyEvent(event), {"projectId": PROJECT, **payload})
                 self.world.ledger.delays.append(time.monotonic() - begun)
                 return answer
             except Refused as error:

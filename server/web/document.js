@@ -44,8 +44,9 @@ export class SharedFile {
     if (draft) {
       this.#replica = draft.replica;
       const nothing = () => {};
-      const { forget } = draft;
-      this.#draft = { begin: nothing, forget, heard: nothing, keep: () => true, moveTo: nothing };
+      const { forget, leave } = draft;
+      const kept = { begin: nothing, heard: nothing, keep: () => true, moveTo: nothing };
+      this.#draft = { ...kept, forget, leave };
       this.unsaved = 1;
       this.isBusy = true;
     } else {
@@ -137,6 +138,7 @@ export class SharedFile {
     this.#ended = true;
     this.#synchronizer.end();
     if (forgotten) this.#draft.forget();
+    else this.#draft.leave();
     for (const done of this.#settled.splice(0)) done();
   }
 

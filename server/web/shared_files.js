@@ -4,7 +4,7 @@
 import { SharedFile } from "./document.js";
 import { moved } from "./paths.js";
 import { mayEdit, onProject } from "./project.js";
-import { onDeparture, socket } from "./session.js";
+import { onDeparture, onSignedOut, socket } from "./session.js";
 import { state } from "./state.js";
 
 // How long leaving waits for the last words to be taken; they are kept in the browser besides.
@@ -96,6 +96,10 @@ function lose() {
   for (const document of documents) document.lose();
 }
 onDeparture(lose);
+// Whoever signs in next in this tab has nothing to do with them.
+onSignedOut(() => {
+  for (const document of documents) discard(document, document.unsaved === 0);
+});
 socket.on("server:resync", lose);
 addEventListener("beforeunload", (event) => {
   if ([...documents].some(({ unsaved, isKept }) => unsaved > 0 && !isKept)) event.preventDefault();

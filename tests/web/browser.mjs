@@ -41,6 +41,8 @@ const args = [
   "--in-process-gpu",
   "--process-per-site",
   "--renderer-process-limit=1",
+  // A name of this machine that is no secure context.
+  "--host-resolver-rules=MAP plain.test 127.0.0.1",
 ];
 
 before(async () => {
@@ -142,6 +144,11 @@ function urlFor(name) {
 export async function comeIn(name, place = "", options = undefined) {
   const [origin, hash] = [urlFor(name), `#${place}`];
   const page = await (options ? visit(`${origin}/${hash}`, options) : entrance(origin, hash));
+  return signIn(page, name);
+}
+
+/** Come in, on a page that asks who one is. */
+export async function signIn(page, name) {
   await page.getByLabel("Your name").fill(name);
   await page.getByRole("button", { name: "Come in" }).click();
   await page.getByRole("button", { name: "Sign out" }).waitFor();

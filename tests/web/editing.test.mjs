@@ -15,6 +15,7 @@ import {
   makeProject,
   saved,
   share,
+  signIn,
   text,
   withProject,
 } from "./browser.mjs";
@@ -171,6 +172,30 @@ test("what was typed before a tab was closed offline is put in on return", async
   assert.deepEqual(await again.evaluate(due, "/changes"), []);
   await again.reload();
   await linesAre(again, ["zero: one and words"]);
+});
+
+test("who signs out offline leaves the words to nobody else, and has them on return", async () => {
+  const [ada, bob] = await together("Signed out");
+  const place = new URL(ada.url()).hash.slice(1);
+  await goOffline(ada);
+  await ada.keyboard.type(" and words");
+  await ada.getByText("Offline: 10 changes wait").waitFor();
+  await button(ada, "Sign out ada").click();
+  // In the same browser and the same tab.
+  await signIn(ada, "bob");
+  await comeOnline(ada);
+  await goTo(ada, bob.url());
+  await text(ada).getByText("one").waitFor();
+  await text(ada).press("End");
+  await ada.keyboard.type("!");
+  await saved(ada).waitFor();
+  assert.deepEqual(await lines(ada), ["one!"]);
+  assert.equal(await ada.getByText("What you typed into").count(), 0);
+  await button(ada, "Sign out bob").click();
+  await signIn(ada, "ada");
+  await goTo(ada, new URL(`#${place}`, ada.url()).href);
+  await ada.getByText("What you typed into notes.txt before is in it now").waitFor();
+  await until(bob, ["one! and words"]);
 });
 
 test("a key of a reload that comes first is not lost", async () => {

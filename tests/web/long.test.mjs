@@ -74,3 +74,61 @@ test("a key draws, keeps and sends what it changes, whatever else there is", asy
   assert.ok(kept <= 2_000 * KEYS, `${kept} characters kept`);
   assert.ok(sent <= 1_000 * KEYS, `${sent} characters sent`);
 });
+
+test("a draft is whole whenever its tab ends, and writes its text in idle time", async () => {
+  const ada = await comeIn("ada");
+  const seen = await ada.evaluate(async () => {
+    const [{ Draft, abandoned }, { Replica }, { ChangeSet }] = await Promise.all(
+      ["/web/drafts.js", "/web/replica.js", "@codemirror/state"].map((name) => import(name)),
+    );
+    const LENGTH = 100_000;
+    const replica = new Replica("u", "tab");
+    replica.opened({ epoch: "e", version: 0, content: "x".repeat(LENGTH), number: 0 });
+    const draft = new Draft("u", "p", "f.txt", "tab");
+    const insert = (text) => ChangeSet.of({ from: 0, insert: text }, LENGTH + replica.version);
+    const faults = [];
+    let texts = 0;
+    const look = () => {
+      const due = JSON.parse(localStorage.getItem("draft/u/p/f.txt/tab/changes"));
+      if (due === null) return;
+      const text = localStorage.getItem(`draft/u/p/f.txt/tab/${due.text}`);
+      const length = text === null ? "no text" : text.length + due.heard.length;
+      if (length !== LENGTH + due.version) faults.push([length, due.version]);
+    };
+    for (const name of ["setItem", "removeItem"]) {
+      const change = Storage.prototype[name];
+      Storage.prototype[name] = function (key, value) {
+        change.call(this, key, value);
+        texts += value?.length >= LENGTH;
+        look();
+      };
+    }
+    const untilWritten = async (times) => {
+      for (let left = 1_000; left > 0 && texts < times; left--) {
+        await new Promise((done) => setTimeout(done, 10));
+      }
+    };
+    replica.edit(insert("mine"));
+    draft.keep(replica);
+    const written = [texts];
+    for (let number = 0; number < 500; number++) {
+      const change = insert("b").toJSON();
+      replica.hear({ user: { id: "v" }, author: "other", number, change });
+      draft.heard(change);
+      draft.keep(replica);
+      if (number === 250) {
+        written.push(texts);
+        await untilWritten(2);
+      }
+    }
+    await untilWritten(3);
+    written.push(texts);
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith("draft/u/")).length;
+    draft.leave();
+    const [{ replica: found, forget }] = await abandoned("u", "p", "f.txt");
+    forget();
+    const left = Object.keys(localStorage).filter((key) => key.startsWith("draft/u/")).length;
+    return { faults, written, keys, left, isSame: found.text.eq(replica.text) };
+  });
+  assert.deepEqual(seen, { faults: [], written: [1, 1, 3], keys: 2, left: 0, isSame: true });
+});

@@ -22,6 +22,6 @@ def is_news(action: Action | None, decision: Decision) -> bool:
         return False
     raise EventError(
         Code.VERSION_CONFLICT,
-        f"{before.user.name} has decided on this before: it was {before.outcome}",
+        f"{before.user.name!r} has decided on this before: it was {before.outcome}",
         {"outcome": before.outcome, "userId": before.user.id},
     )

@@ -87,6 +87,7 @@ OWN: Final = (
     "route.js",
     "search.js",
     "search_view.js",
+    "sentence.js",
     "session.js",
     "shared_files.js",
     "sharing.js",

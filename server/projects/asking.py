@@ -219,7 +219,7 @@ async def _settle(
     if role is None or not role.includes(Role.EDITOR):
         services.lock_requests.end(asked, "ended")
         raise EventError(
-            Code.FORBIDDEN, f"{asked.user.name} may not change files of the project any more"
+            Code.FORBIDDEN, f"{asked.user.name!r} may not change files of the project any more"
         )
     services.lock_requests.close(asked)
     handed = await services.locks.hand_over(held, asked.user, asked.socket_id)

@@ -4,6 +4,7 @@
 import { positionOf } from "./cursors.js";
 import { liveEditorOf } from "./live_editor.js";
 import { change, onProject } from "./project.js";
+import { sentence } from "./sentence.js";
 import { ask, socket } from "./session.js";
 import { state } from "./state.js";
 
@@ -71,7 +72,7 @@ onProject("ai:processing", ({ requestId, status, progress, message, error, user,
   }
   if (status === "error") {
     drop(requestId);
-    add({ id: `${requestId}-error`, requestId, role: "problem", content: error.message });
+    add({ id: `${requestId}-error`, requestId, role: "problem", content: sentence(error.message) });
   } else if (status !== "completed") {
     put(requestId, context ? { progress, context } : { progress: progress ?? 0 });
   }

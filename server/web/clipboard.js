@@ -8,7 +8,9 @@ export async function copyText(text) {
   area.setAttribute("aria-hidden", "true");
   area.className = "hidden-text";
   const focused = document.activeElement;
-  document.body.append(area);
+  // What is outside of an open dialog cannot be chosen.
+  const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+  (dialog ?? document.body).append(area);
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();

@@ -72,8 +72,8 @@ async function searchNow(wanted, mine) {
     alter({ isRunning: false, isCut: after !== undefined });
   } catch (error) {
     if (!isWanted()) return;
-    const text = error.message.replace(/^\$\.query /, "The text to search for ");
-    alter({ isRunning: false, error: text.replace(/^\$\.(include|exclude)\S* /, "A pattern of files ") });
+    const text = error.message.replace(/^The query /, "The text to search for ");
+    alter({ isRunning: false, error: text.replace(/^The (include|exclude) /, "A pattern of files ") });
   }
 }
 

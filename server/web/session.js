@@ -4,6 +4,7 @@
 
 import { io } from "socket.io-client";
 import { Due } from "./due.js";
+import { sentence } from "./sentence.js";
 import { forgetUser, state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
@@ -24,10 +25,10 @@ const NO_ANSWER = "The server did not answer. Is the connection gone?";
 export const socket = io({ autoConnect: false });
 const recordEngine = record(socket.io);
 
-/** What the server refused: `code` is one of the API's. */
+/** What the server refused: `code` is one of the API's, and the message is a sentence. */
 export class Refusal extends Error {
   constructor({ code, message, details }) {
-    super(message);
+    super(sentence(message));
     this.name = "Refusal";
     this.code = code;
     this.details = details;
@@ -352,9 +353,9 @@ socket.on("auth:logout", async () => {
   await ask("auth:check").catch((error) => leave(error.message));
 });
 socket.on("auth:error", ({ event, message }) => {
-  if (event === "auth:session") leave(message);
+  if (event === "auth:session") leave(sentence(message));
 });
-socket.on("error", ({ message }) => toast(message, "problem"));
+socket.on("error", ({ message }) => toast(sentence(message), "problem"));
 socket.on("rate_limited", ({ retryAfter }) => {
   due.limited(retryAfter);
   toast("Too much at once: the server left something out. Wait a moment, and do it again.", "problem");

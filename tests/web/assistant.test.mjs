@@ -12,8 +12,11 @@ import {
   comeIn,
   comeOnline,
   goOffline,
+  makeProject,
   share,
+  signIn,
   text,
+  visit,
   withProject,
 } from "./browser.mjs";
 
@@ -290,6 +293,36 @@ test("hostile answers are text: no markup, no link but to the web and mail", asy
     assert.deepEqual([rel, target, title], ["noopener noreferrer", "_blank", href]);
   }
   assert.equal(await message.locator("img, script").count(), 0);
+});
+
+test("whatever has Copy is copied, also where the browser hides its clipboard", async () => {
+  const address = new URL(process.env.URL);
+  address.hostname = "plain.test";
+  const page = await signIn(await visit(address.href), "plain");
+  assert.equal(await page.evaluate(() => window.isSecureContext), false);
+  await makeProject(page, "Copies", "ten.txt");
+  const message = page.getByLabel("Message to the assistant");
+  const pasted = async () => {
+    await message.fill("");
+    await message.press("Control+V");
+    return message.inputValue();
+  };
+  await say(page, "```js\nconst a = 1;\n```\n", "Show it");
+  await button(page, "Copy").click();
+  await button(page, "Copied").waitFor();
+  assert.equal(await pasted(), "const a = 1;\n");
+  await button(page, "Copy link to line").click();
+  await page.getByText("The link to line 1 of ten.txt is copied").waitFor();
+  assert.equal(await pasted(), page.url());
+  // Out of a dialog, outside of which nothing can be chosen; the keyboard stays where it was.
+  await page.getByTitle("Settings and members").click();
+  await button(page, "Make a link").click();
+  const link = await page.getByLabel("The link").inputValue();
+  await button(page, "Copy").last().press("Enter");
+  await page.getByText("The link is copied").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), "Copy");
+  await page.keyboard.press("Escape");
+  assert.equal(await pasted(), link);
 });
 
 test("with the keyboard alone, and at the width of a phone", async () => {

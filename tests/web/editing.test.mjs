@@ -189,13 +189,13 @@ test("who signs out offline leaves the words to nobody else, and has them on ret
   await text(ada).press("End");
   await ada.keyboard.type("!");
   await saved(ada).waitFor();
-  assert.deepEqual(await lines(ada), ["one!"]);
+  await linesAre(ada, ["one!"]);
   assert.equal(await ada.getByText("What you typed into").count(), 0);
   await button(ada, "Sign out bob").click();
   await signIn(ada, "ada");
-  await goTo(ada, new URL(`#${place}`, ada.url()).href);
+  await goTo(ada, `#${place}`);
   await ada.getByText("What you typed into notes.txt before is in it now").waitFor();
-  await until(bob, ["one! and words"]);
+  await linesAre(bob, ["one! and words"]);
 });
 
 test("a key of a reload that comes first is not lost", async () => {

@@ -1,9 +1,10 @@
-// Which paths a few letters mean, and how addresses are written and read.
+// Which paths a few letters mean, how addresses are written and read, and what the server says.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { format, parse } from "../../server/web/address.js";
 import { best, places, prepared } from "../../server/web/fuzzy.js";
+import { sentence } from "../../server/web/sentence.js";
 
 test("an address says what it was made of, and reads what people write", () => {
   for (const place of [
@@ -33,4 +34,18 @@ test("the best paths come first", () => {
   assert.deepEqual(places("aj", "src/App.jsx"), [4, 8]);
   assert.deepEqual(places("src", "src/App.jsx"), [0, 1, 2]);
   assert.deepEqual(places("sjx", "src/App.jsx"), [0, 8, 10]);
+});
+
+test("what the server says of a failure is a sentence", () => {
+  for (const [said, shown] of [
+    ["the name or the password is wrong", "The name or the password is wrong"],
+    ["'ada' may not change files", "'ada' may not change files"],
+    ["$.query is no regular expression", "The query is no regular expression"],
+    ["$.include[0] is 1, expected a glob", "The include is 1, expected a glob"],
+    ["$.file.baseRevision is -1", "The base revision is -1"],
+    ["$ is 2 arguments", "$ is 2 arguments"],
+    ["", ""],
+  ]) {
+    assert.equal(sentence(said), shown);
+  }
 });

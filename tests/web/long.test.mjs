@@ -77,7 +77,7 @@ test("a key draws, keeps and sends what it changes, whatever else there is", asy
 
 test("a draft is whole whenever its tab ends, and writes its text in idle time", async () => {
   const ada = await comeIn("ada");
-  const seen = await ada.evaluate(async () => {
+  const seen = await alter(ada, async () => {
     const [{ Draft, abandoned }, { Replica }, { ChangeSet }] = await Promise.all(
       ["/web/drafts.js", "/web/replica.js", "@codemirror/state"].map((name) => import(name)),
     );

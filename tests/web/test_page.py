@@ -25,6 +25,9 @@ FOLDER = Path(__file__).parent
 SECONDS = 400.0
 NOW = "2026-01-02T03:04:05.678Z"
 
+PLAIN = ("http://plain.test",)
+"""The origins of pages that are no secure context, see browser.mjs."""
+
 
 @pytest.fixture
 def browser() -> str:
@@ -74,7 +77,8 @@ async def test_people_with_people(
 
 
 async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
-    async with running(tmp_path, tuning={"still": 0.1, "latest": 1.0}) as application:
+    tuning = {"still": 0.1, "latest": 1.0}
+    async with running(tmp_path, tuning=tuning, cors_origins=PLAIN) as application:
         application.chat.maker.provider = Echo()
         await run("assistant.test.mjs", URL=application.url, CHROMIUM=browser)
 

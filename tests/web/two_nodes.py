@@ -20,7 +20,7 @@ from tests.server.nodes import Nodes, two_nodes
 from tests.server.running import HASHER, running
 from tests.socketio_min.cluster.redis_server import running_redis
 from tests.web.echoing import Echo
-from tests.web.test_page import browser, run
+from tests.web.test_page import PLAIN, browser, run
 
 if TYPE_CHECKING:
     from server.store.postgres import Postgres
@@ -32,8 +32,8 @@ __all__ = ["browser", "postgres", "postgres_database", "postgres_folder"]
 async def page_nodes(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
     """Two nodes with what the stories expect of their server."""
     with running_redis() as redis:
-        tuning = {"still": 0.1, "latest": 1.0}
-        async with two_nodes(tmp_path, redis.url, postgres.url, tuning=tuning) as nodes:
+        options = {"tuning": {"still": 0.1, "latest": 1.0}, "cors_origins": PLAIN}
+        async with two_nodes(tmp_path, redis.url, postgres.url, **options) as nodes:
             yield nodes
 
 

@@ -276,7 +276,7 @@ async def test_what_was_decided_is_told_and_kept(connect: Connect, held: Held) -
     error = (await other.ask("ai:applied", decide(request_id, "rejected")))["error"]
     assert error == {
         "code": "VERSION_CONFLICT",
-        "message": "user-456 has decided on this before: it was accepted",
+        "message": "'user-456' has decided on this before: it was accepted",
         "details": {"outcome": "accepted", "userId": "user-456"},
     }
     message = (await other.ask("project:join", PROJECT))["messages"][-1]

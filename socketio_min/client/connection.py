@@ -17,7 +17,6 @@ The handlers of all its namespaces share one `Turns`, which outlives each connec
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -193,9 +192,11 @@ class ClientConnection:
 
     async def _pause(self, delay: float) -> None:
         """Wait so long before the next attempt, unless that is to be made at once."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._at_once.wait()
+        timer = asyncio.get_running_loop().call_later(delay, self._at_once.set)
+        try:
+            await self._at_once.wait()
+        finally:
+            timer.cancel()
         self._at_once.clear()
 
     async def _connect_once(self, backoff: Backoff) -> None:

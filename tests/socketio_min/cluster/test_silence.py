@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from socketio_min import AcknowledgementTimeout, Limits, Server
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 from socketio_min.cluster.gathering import RollCall, name_silent
-from socketio_min.cluster.messages import ServerEvent
+from socketio_min.cluster.messages import Response, ServerEvent
 from socketio_min.cluster.redis import RedisAdapter, RedisStreamsAdapter, ShardedRedisAdapter
+from tests.engineio_min.harness import Clock
 from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.socketio_min.serving import serving
 from tests.waiting import eventually as until
@@ -33,7 +35,7 @@ MAKERS: dict[str, Callable[[str], Callable[..., ClusterAdapter]]] = {
 
 @pytest.mark.parametrize("kind", MAKERS)
 async def test_silent_servers_are_named(
-    kind: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    kind: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     asking, silent, answering = (Server(adapter=MAKERS[kind](redis.url)) for _ in range(3))
     answering.on_server("hello", lambda: "hi")
@@ -42,20 +44,54 @@ async def test_silent_servers_are_named(
         socket.join("a room")
         name, other = adapter(silent).uid, adapter(answering).uid
         monkeypatch.setattr(ClusterAdapter, "_handle", deaf(adapter(silent)))
+        steps = watched(adapter(asking), monkeypatch)
+
+        async def late(question: Coroutine[Any, Any, Any]) -> Any:
+            """Ask, and let the time be over once one server has answered and both are named."""
+            steps.clear()
+            task = asyncio.ensure_future(question)
+            await until(lambda: "answered" in steps)
+            # The names are asked for in the last quarter.
+            await clock.advance(0.3)
+            await until(lambda: "named" in steps)
+            await clock.advance(0.1)
+            return await task
+
         expected = () if kind == "classic" else (name,)
         names = f"among {', '.join(sorted((name, other)))}" if kind == "classic" else name
         with pytest.raises(AcknowledgementTimeout) as error:
-            await asking.timeout(0.4).fetch_sockets()
+            await late(asking.timeout(0.4).fetch_sockets())
         assert error.value.silent == expected
         assert f"1 of 2 other servers did not answer in time ({names})" in str(error.value)
         with pytest.raises(AcknowledgementTimeout) as error:
-            await asking.server_side_call("hello", timeout=0.4)
+            await late(asking.server_side_call("hello", timeout=0.4))
         assert error.value.responses == ["hi"]
         assert error.value.silent == expected
         with pytest.raises(AcknowledgementTimeout) as error:
-            await asking.timeout(0.4).call("ask")
+            await late(asking.timeout(0.4).call("ask"))
         assert error.value.silent == expected
         assert f"1 servers did not report theirs ({names})" in str(error.value)
+
+
+def watched(one: ClusterAdapter, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list in which an adapter notes that it was answered, and that it knows names."""
+    steps: list[str] = []
+    kind = type(one)
+    settle, server_names = kind.settle, kind.server_names
+
+    def settled(self: ClusterAdapter, response: Response, uid: str = "") -> None:
+        settle(self, response, uid)
+        if self is one:
+            steps.append("answered")
+
+    async def named(self: ClusterAdapter) -> frozenset[str]:
+        names = await server_names(self)
+        steps.append("named")
+        return names
+
+    monkeypatch.setattr(kind, "settle", settled)
+    monkeypatch.setattr(kind, "server_names", named)
+    return steps
 
 
 def deaf(one: ClusterAdapter) -> Callable[..., None]:

@@ -27,5 +27,5 @@ def test_a_server_imports_no_client_and_no_parser_of_rare_frames() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", SHOW], capture_output=True, text=True, timeout=60, check=True
     )
-    needed = {"websockets.imports", "websockets.speedups", "websockets.version"}
-    assert set(shown.stdout.split()) == needed
+    # The C function that masks, and not the package around it.
+    assert shown.stdout.split() == ["websockets.speedups"]

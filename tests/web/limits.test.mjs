@@ -52,7 +52,7 @@ test("what a user may not save yet is saved a moment later, and they are told", 
   await floodBefore(ada, "file:edit", USER);
   await text(ada).pressSequentially("typed");
   await saved(ada).waitFor();
-  assert.match(await said(), /more than 300 everyday events at once or 100 a second/);
+  assert.match(await said(), /More than 300 everyday events at once or 100 a second/);
   await ada.getByRole("alert").waitFor({ state: "detached" });
   await linesAre(ada, ["typed"]);
 });

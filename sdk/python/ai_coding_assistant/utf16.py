@@ -14,6 +14,7 @@ from typing import Final
 
 _SLICE: Final = 16_384
 """Units that are converted at once, in 1 ms at most."""
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
@@ -41,8 +42,9 @@ def _units(piece: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text of units with its surrogate pairs as characters; halves stay as they are."""
-    if not has_halves(text) or _PAIR.search(text) is None:
+    if not has_halves(text):
         return text
+    # A search through all of a long text would hold up the other threads for 5 ms.
     pieces: list[str] = []
     at = 0
     while at < len(text):
@@ -65,6 +67,14 @@ def _plain(piece: str) -> str:
     data[0::2] = wide[0::4]
     data[1::2] = wide[1::4]
     return data.decode("utf-16-le", "surrogatepass")
+
+
+def without_halves(text: str) -> str:
+    """Return a text, of characters and not of units, with U+FFFD for each half of a pair."""
+    if not has_halves(text):
+        return text
+    pieces = (text[at : at + _SLICE] for at in range(0, len(text), _SLICE))
+    return "".join(_HALF.sub("\ufffd", piece) for piece in pieces)
 
 
 def has_halves(text: str) -> bool:

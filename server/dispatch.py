@@ -127,7 +127,7 @@ class Dispatcher:
         if guest is not None:
             projects.change_user(call, guest)
         self._services.rates.take(_payer(socket, identity, spec), spec.rate)
-        self._check_role(call, spec)
+        await self._check_role(call, spec)
         result = spec.handler(call)
         if inspect.isawaitable(result):
             result = await result
@@ -155,12 +155,16 @@ class Dispatcher:
         self._services.sockets.identify(socket, Identity(user, declared=True))
         return before
 
-    def _check_role(self, call: Call[Any], spec: EventSpec) -> None:
+    async def _check_role(self, call: Call[Any], spec: EventSpec) -> None:
         needed = _ROLES.get(spec.access)
         project_id: str | None = getattr(call.payload, "project_id", None)
         if needed is None or project_id is None:
             return
-        role = self._services.directory.role(project_id, call.user.id)
+        services, user_id = self._services, call.user.id
+        role = services.directory.role(project_id, user_id)
+        if role is None or not role.includes(needed):
+            await services.node.catch_up(project_id, user_id)
+            role = services.directory.role(project_id, user_id)
         if role is None:
             # This is also the answer for a project that exists and that the user may not see.
             raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")

@@ -26,6 +26,7 @@ from server.people.access import project_room, projects_of
 from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.accounts import StoredSession
+from server.store.store import Store
 
 MOMENT_SECONDS: Final = 0.3
 """Seconds that the server which has made a change has to tell this one's clients."""
@@ -102,7 +103,7 @@ class Changes:
 
     async def _read(self, kind: str, name: str) -> None:
         if kind == "project":
-            await self._project(name)
+            await self.project(name, self._services.store)
         elif kind == "lock":
             self._services.lock_requests.token_ended(int(name))
         elif kind == "failure":
@@ -114,10 +115,14 @@ class Changes:
         else:
             await self._session(*name.split(" "))
 
-    async def _project(self, project_id: str) -> None:
-        """Remember the present roles of a project."""
+    async def project(self, project_id: str, store: Store) -> None:
+        """Remember the present roles of a project.
+
+        Raises:
+            EventError: the database cannot be asked.
+        """
         services, directory = self._services, self._services.directory
-        project = await services.store.projects.find(project_id)
+        project = await store.projects.find(project_id)
         editors = self._editors(project_id)
         if project is None:
             directory.remove_project(project_id)

@@ -5,6 +5,7 @@ learns what the others change.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -57,6 +58,14 @@ class Node:
             await asyncio.wait([self._burial])
         await self.membership.stop()
         await self._changes.stop()
+
+    async def catch_up(self, project_id: str, user_id: str) -> None:
+        """Learn at once, for a user whom this server would refuse, who may do what in a project:
+        another server may have changed it a moment ago. Without the database nothing is learnt.
+        """
+        if self._services.settings.shares_database:
+            with contextlib.suppress(EventError):
+                await self._changes.project(project_id, self._services.store.of(user_id))
 
     # -- see `Member`
 

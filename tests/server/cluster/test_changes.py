@@ -11,9 +11,10 @@ import asyncio
 from typing import Any
 
 import psycopg
+import pytest
 
 from server.accounts.attempts import FREE_FAILURES, subject_of
-from server.api.errors import EventError
+from server.api.errors import Code, EventError
 from server.api.records import User
 from server.application import Application
 from server.store import accounts
@@ -34,9 +35,38 @@ async def company(cluster: Cluster) -> tuple[Client, Client, Json]:
     shared = await ada.ask("project:share", {**project, "userId": "bob", "role": "editor"})
     assert shared["ok"], shared
     await ada.ask("project:join", project)
-    await answered(bob, "project:join", project)
+    assert (await bob.ask("project:join", project))["ok"]
     await bob.news()
     return ada, bob, project
+
+
+async def away(*_: object) -> None:
+    raise EventError(Code.STORAGE_ERROR, "it is away")
+
+
+@pytest.mark.parametrize("without_database", [False, True])
+async def test_a_role_is_had_everywhere_as_soon_as_it_is_given(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, without_database: bool
+) -> None:
+    """Also before the database has told the other servers of it."""
+    there = cluster.nodes[1]
+    ada, bob = await cluster.client(0, "ada"), await cluster.client(1, "bob")
+    await add_user(cluster.nodes[0], "bob")
+    monkeypatch.setattr(there.node, "heard", lambda _payload: None)
+    made = (await ada.ask("project:create", {"name": "Theirs"}))["project"]["id"]
+    project = {"projectId": made}
+    lock = {**project, "filePath": "a.txt"}
+    assert (await bob.ask("project:join", project))["error"]["code"] == "NOT_FOUND"
+    viewer = {**project, "userId": "bob", "role": "viewer"}
+    assert (await ada.ask("project:share", viewer))["ok"]
+    if without_database:
+        monkeypatch.setattr(there.node._changes, "project", away)
+        assert (await bob.ask("project:join", project))["error"]["code"] == "NOT_FOUND"
+        return
+    assert (await bob.ask("project:join", project))["ok"]
+    assert (await bob.ask("file:lock", lock))["error"]["code"] == "FORBIDDEN"
+    assert (await ada.ask("project:share", {**viewer, "role": "editor"}))["ok"]
+    assert (await bob.ask("file:lock", lock))["ok"]
 
 
 async def test_a_member_who_is_taken_out_is_out_on_all_servers(cluster: Cluster) -> None:

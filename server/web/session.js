@@ -19,6 +19,7 @@ const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
 // Whoever is too fast is not made slower by asking at once again.
 const SHORTEST_WAIT_MILLISECONDS = 500;
 const AWAY = "The server cannot get at its data now. What waits goes on by itself when it can.";
+const SLOW = "The server does not answer yet. What waits goes on by itself when it does.";
 const STORED = "identity";
 const NO_ANSWER = "The server did not answer. Is the connection gone?";
 
@@ -32,6 +33,14 @@ export class Refusal extends Error {
     this.name = "Refusal";
     this.code = code;
     this.details = details;
+  }
+}
+
+/** No acknowledgement came in time: what was asked for may have been done. */
+class NoAnswer extends Error {
+  constructor() {
+    super(NO_ANSWER);
+    this.name = "NoAnswer";
   }
 }
 
@@ -56,7 +65,7 @@ function untilIn() {
       clearTimeout(timer);
       held.delete(end);
       if (is) resolve();
-      else reject(new Error(NO_ANSWER));
+      else reject(new NoAnswer());
     };
     const timer = setTimeout(() => end(false), ANSWER_MILLISECONDS);
     held.add(end);
@@ -74,7 +83,7 @@ async function request(event, payload = {}) {
     socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (lost, result) => {
       if (lost) {
         due.forget(request);
-        reject(new Error(NO_ANSWER));
+        reject(new NoAnswer());
       } else {
         due.acknowledged(request);
         resolve(result);
@@ -124,14 +133,22 @@ export async function insist(work, told = () => {}) {
   }
 }
 
-/** Return whether an error is the server's own, such as of a database that is away. */
+/**
+ * Return whether the same may succeed later: the error is the server's own, such as of a database that is
+ * away, or it did not answer in time, such as where its work waits for a database.
+ */
 export function isFailure(error) {
-  return FAILURES.has(error.code);
+  return error instanceof NoAnswer || FAILURES.has(error.code);
+}
+
+/** Return what is said of such an error while one tries again. */
+function patience(error) {
+  return error instanceof NoAnswer ? SLOW : AWAY;
 }
 
 /**
- * Do what goes on by itself: again a moment later for as long as the server cannot do it now, and the
- * connection lasts.
+ * Do what goes on by itself: again a moment later for as long as the server cannot do it now, or does not
+ * answer, and the connection lasts.
  */
 export async function endure(work) {
   const connection = socket.id;
@@ -140,7 +157,8 @@ export async function endure(work) {
       return await work();
     } catch (error) {
       if (!isFailure(error)) throw error;
-      if (!state.toasts.some(({ text }) => text === AWAY)) toast(AWAY, "problem");
+      const said = patience(error);
+      if (!state.toasts.some(({ text }) => text === said)) toast(said, "problem");
       await new Promise((done) => setTimeout(done, RETURN_MILLISECONDS));
       if (socket.id !== connection) throw error;
     }
@@ -231,10 +249,10 @@ async function introduce() {
     update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
     // Where the connection was lost there was no answer: the next one asks again. So does one to a
-    // server that was stopping, or whose database was away.
+    // server that was stopping or too slow, or whose database was away.
     if (socket.id !== connection) return;
     if (!isKnown || !isFailure(error)) return leave(error.message);
-    if (!state.user) update({ signInError: AWAY });
+    if (!state.user) update({ signInError: patience(error) });
     comeBack();
     return;
   }

@@ -222,6 +222,39 @@ test("whoever comes back while the database is away is there when it is again", 
   await linesAre(bob, ["typed meanwhile, and after"]);
 });
 
+/** Let a page never hear the answer to its next event of each of these names. */
+function loseAnswers(page, events) {
+  const lose = async (names) => {
+    const { socket } = await import("/web/session.js");
+    const { emit } = socket;
+    const left = new Set(names);
+    socket.emit = function (event, ...rest) {
+      if (!left.delete(event)) return emit.call(this, event, ...rest);
+      // At once, as if the time for it was over.
+      this.flags = {};
+      queueMicrotask(() => rest.at(-1)(new Error("operation has timed out")));
+      return this;
+    };
+  };
+  return alter(page, lose, events);
+}
+
+test("whoever comes back to a server that is slow to answer goes on when it answers", async () => {
+  const bob = await withProject("bob", "Slow", "notes.txt");
+  await loseAnswers(bob, ["user:join", "project:list", "project:join"]);
+  await bob.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    socket.io.engine.close();
+  });
+  const slow = "The server does not answer yet. What waits goes on by itself when it does.";
+  await Promise.all([
+    text(bob).pressSequentially("typed meanwhile"),
+    bob.locator(".toast.problem").getByText(slow).waitFor(),
+  ]);
+  await saved(bob).waitFor();
+  await linesAre(bob, ["typed meanwhile"]);
+});
+
 test("an origin that the server refuses is said, with the setting that allows it", async () => {
   // A proxy that puts its own Host in the place of the browser's.
   const { host, hostname, port } = new URL(url);

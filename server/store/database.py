@@ -175,10 +175,15 @@ class Database:
                 self._perform(session, job)
                 most -= 1
                 job = self._jobs.take(wait=False) if most and self._clock() < end else None
-            # With work in steps each transaction would have twice as much to do.
-            if self._untidy and begun is None and not self._begun:
-                leftovers.delete_some(session)
-            self._untidy = leftovers.are_there(session)
+            if any(one.cause is not None for one in touched):
+                # What the database has refused may have waited long for a lock: nobody waits for
+                # another one before hearing so.
+                self._untidy = False
+            else:
+                # With work in steps each transaction would have twice as much to do.
+                if self._untidy and begun is None and not self._begun:
+                    leftovers.delete_some(session)
+                self._untidy = leftovers.are_there(session)
             session.end(self._outage_goes_on)
         except (session.Error, TransactionUndone, CommitLost, OutcomeUnknown) as error:
             self._log(session, error)

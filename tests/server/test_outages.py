@@ -306,3 +306,18 @@ async def test_a_transaction_that_does_not_end_keeps_others_out_without_a_traceb
     assert "another server's transaction did not end for 1 seconds" in lines[0]
     assert lines[1:] == ["the database answers again"]
     assert not [one for one in caplog.records if one.exc_info]
+
+
+async def test_what_is_refused_is_told_before_anything_else_is_waited_for(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another program has locked tables, each statement waits as long as it may."""
+    monkeypatch.setattr(postgres_session, "_LOCK_SECONDS", 1)
+    async with started(Database(postgres)) as database:
+        assert await database.run(increment) == 1
+        with psycopg.connect(postgres.url) as other:
+            other.execute("LOCK TABLE leftovers IN ACCESS EXCLUSIVE MODE")
+            # A division by zero, and not the lock that was not to be had.
+            with pytest.raises(EventError, match="22012"):
+                await database.run(lambda c: c.execute("SELECT 1 / 0"))
+        assert await database.run(increment) == 2

@@ -1,7 +1,7 @@
 // Who edits a file alone: the locks of the open project, and one's own.
 
 import { change, onProject } from "./project.js";
-import { ask, insist, isMe, socket } from "./session.js";
+import { ask, endure, insist, isFailure, isMe, socket } from "./session.js";
 import { documentsUnlocked } from "./shared_files.js";
 import { alterOpen, attempt, state } from "./state.js";
 
@@ -29,19 +29,31 @@ export async function editTogether() {
   // A lock whose connection is lost ends by itself.
   if (!isOnline) return;
   const payload = { projectId: state.project.id, filePath: path };
-  await insist(() => ask("file:unlock", payload)).catch(() => {});
+  const unlock = () => insist(() => ask("file:unlock", payload));
+  const connection = socket.id;
+  try {
+    await unlock();
+  } catch (error) {
+    if (!isFailure(error) || socket.id !== connection) return;
+    // The others are kept out until that is done. By then one may have taken it anew.
+    const isAnew = () => state.open?.path === path && state.open.lock;
+    endure(() => isAnew() || unlock()).catch(() => {});
+  }
 }
 
 /** Take a lock again that was lost with the connection, if it is to be had. */
 export async function lockAgain({ path, lock: before }) {
   const connection = socket.id;
   const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
-  const answer = await attempt(() => insist(() => askAgain(payload)));
+  // One may give it back meanwhile.
+  const isWanted = () => state.open?.lock?.token === before.token;
+  const answer = await attempt(() =>
+    endure(() => isWanted() && insist(() => askAgain(payload))),
+  );
   // Lost once more: the next connection takes it up.
   if (socket.id !== connection) return;
   if (answer) putLock(answer.lock);
-  // One may have given it back meanwhile.
-  if (state.open?.lock?.token === before.token) alterOpen({ lock: answer?.lock ?? null });
+  if (isWanted()) alterOpen({ lock: answer?.lock ?? null });
 }
 
 async function askAgain(payload) {

@@ -8,6 +8,7 @@ import { foldersMoved } from "./folders.js";
 import { isWithin, moved, nameOf } from "./paths.js";
 import { change, onProject } from "./project.js";
 import { readFile } from "./read_file.js";
+import { endure, socket } from "./session.js";
 import {
   discard,
   documentsComeBack,
@@ -180,7 +181,10 @@ export async function reopenFile() {
   const file = project.files.get(open.path);
   if (open.isBinary && file?.mediaType) return;
   if (open.isBinary) return file ? openAnew(file) : update({ open: null });
-  const answer = await attempt(() => readFile(project.id, open.path));
+  const connection = socket.id;
+  const answer = await attempt(() => endure(() => readFile(project.id, open.path)));
+  // Lost once more: the next connection reads it.
+  if (socket.id !== connection) return;
   if (state.open?.path !== open.path || state.open.document) return;
   if (!answer) return update({ open: null });
   alterOpen({ text: answer.content, revision: answer.file.revision, opening: newOpening() });

@@ -241,6 +241,23 @@ export function comeOnline(page) {
   });
 }
 
+/** Let a page never hear the answer to its next event of each of these names. */
+export function loseAnswers(page, events) {
+  const lose = async (names) => {
+    const { socket } = await import("/web/session.js");
+    const { emit } = socket;
+    const left = new Set(names);
+    socket.emit = function (event, ...rest) {
+      if (!left.delete(event)) return emit.call(this, event, ...rest);
+      // At once, as if the time for it was over.
+      this.flags = {};
+      queueMicrotask(() => rest.at(-1)(new Error("operation has timed out")));
+      return this;
+    };
+  };
+  return alter(page, lose, events);
+}
+
 /** Wait until what `look` finds is what is expected. */
 export async function becomes(look, expected) {
   for (const end = Date.now() + PATIENCE; ; ) {

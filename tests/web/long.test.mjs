@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { alter, button, comeIn } from "./browser.mjs";
+import { alter, becomes, button, comeIn, comeOnline, goOffline, loseAnswers } from "./browser.mjs";
 
 /** How much the page has of everything. */
 const sizes = (page) =>
@@ -34,6 +34,15 @@ test("a large file is read part by part", async () => {
   await ada.locator(".cm-content").waitFor();
   assert.equal((await sizes(ada))[3], 1_500_000);
   await ada.getByText("This file is too long to be edited here").waitFor();
+  // It stays when it cannot be read at once on another connection, where it is opened anew.
+  const opening = () =>
+    ada.evaluate(async () => (await import("/web/state.js")).state.open?.opening);
+  const before = await opening();
+  await loseAnswers(ada, ["file:read"]);
+  await goOffline(ada);
+  await comeOnline(ada);
+  await becomes(async () => (await opening()) > before, true);
+  assert.equal((await sizes(ada))[3], 1_500_000);
 });
 
 test("a key draws, keeps and sends what it changes, whatever else there is", async () => {

@@ -13,10 +13,12 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   alter,
+  becomes,
   button,
   comeIn,
   expectErrors,
   linesAre,
+  loseAnswers,
   makeProject,
   saved,
   share,
@@ -222,26 +224,14 @@ test("whoever comes back while the database is away is there when it is again", 
   await linesAre(bob, ["typed meanwhile, and after"]);
 });
 
-/** Let a page never hear the answer to its next event of each of these names. */
-function loseAnswers(page, events) {
-  const lose = async (names) => {
-    const { socket } = await import("/web/session.js");
-    const { emit } = socket;
-    const left = new Set(names);
-    socket.emit = function (event, ...rest) {
-      if (!left.delete(event)) return emit.call(this, event, ...rest);
-      // At once, as if the time for it was over.
-      this.flags = {};
-      queueMicrotask(() => rest.at(-1)(new Error("operation has timed out")));
-      return this;
-    };
-  };
-  return alter(page, lose, events);
-}
-
 test("whoever comes back to a server that is slow to answer goes on when it answers", async () => {
   const bob = await withProject("bob", "Slow", "notes.txt");
-  await loseAnswers(bob, ["user:join", "project:list", "project:join"]);
+  await button(bob, "Edit alone").click();
+  await button(bob, "Edit together").waitFor();
+  const tokenOf = () =>
+    bob.evaluate(async () => (await import("/web/state.js")).state.open.lock?.token);
+  const token = await tokenOf();
+  await loseAnswers(bob, ["user:join", "project:list", "project:join", "file:lock"]);
   await bob.evaluate(async () => {
     const { socket } = await import("/web/session.js");
     socket.io.engine.close();
@@ -253,6 +243,18 @@ test("whoever comes back to a server that is slow to answer goes on when it answ
   ]);
   await saved(bob).waitFor();
   await linesAre(bob, ["typed meanwhile"]);
+  await becomes(async () => (await tokenOf()) > token, true);
+
+  await loseAnswers(bob, ["file:unlock"]);
+  await button(bob, "Edit together").click();
+  const locks = async () => {
+    const [{ ask }, { state }] = await Promise.all([
+      import("/web/session.js"),
+      import("/web/state.js"),
+    ]);
+    return (await ask("file:locks", { projectId: state.project.id })).locks;
+  };
+  await becomes(() => bob.evaluate(locks), []);
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

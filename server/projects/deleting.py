@@ -16,6 +16,7 @@ from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
+from server.projects import many_files
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
@@ -82,6 +83,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
         check_taking, services.locks, project_id, [path], call.socket.id, payload.lock_token
     )
     check_locks()
+    await many_files.paid_back(call)
     # The file goes into the bin with all that was typed into it.
     await services.saver.save_project(project_id, within=path)
     async with services.workspace.changing(project_id, None if is_folder else [path]):
@@ -94,6 +96,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             await _tell(call, changes)
         await services.workspace.write(project_id, [(change, None) for change in changes])
     replacing.tell_nodes(services, project_id, call.user.id, path)
+    many_files.count(call, len(changes))
     await notify_authors(call, project_id, new)
     return FileDeleteResult(path, new.id, len(changes))
 
@@ -120,6 +123,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
         services.locks.check_within(connection, project_id, [path], call.socket.id)
 
     check_locks()
+    await many_files.paid_back(call)
     async with services.workspace.changing(project_id):
         async with store.bin.restore(
             project_id,
@@ -131,6 +135,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
         ) as changes:
             await _tell(call, changes)
         await mirror(call, changes)
+    many_files.count(call, len(changes))
     return BinRestoreResult(path, len(changes))
 
 

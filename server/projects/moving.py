@@ -20,6 +20,7 @@ from server.api.records import File
 from server.api.registry import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
+from server.projects import many_files
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
@@ -85,6 +86,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
         checking(connection)
         ended[:] = services.locks.moving(connection, project_id, source, target)
 
+    await many_files.paid_back(call)
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
@@ -105,6 +107,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
             moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
             _follow(call, moved, ended)
         await services.workspace.move(project_id, source, target, overwrite=payload.overwrite)
+    many_files.count(call, moved.count)
     return FileMoveResult(source, target, moved.count, moved.file)
 
 
@@ -116,6 +119,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     project_id, user_id = payload.project_id, call.user.id
     source, target = _paths(call)
     services, store = call.services, call.store
+    await many_files.paid_back(call)
     await services.saver.save_project(project_id, within=source)
     is_folder = await store.files.is_folder(project_id, source)
 
@@ -137,6 +141,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
             async for change in in_shares(changes):
                 announce(call, project_id, change, None, to_all=True)
         await mirror(call, changes)
+    many_files.count(call, len(changes))
     return FileCopyResult(source, target, len(changes))
 
 

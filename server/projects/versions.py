@@ -16,7 +16,7 @@ from server.background import Worker, WorkFailed
 from server.documents import replacing
 from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
-from server.projects import comparing
+from server.projects import comparing, many_files
 from server.projects.files import announce, in_shares, tell_replaced
 from server.projects.mirroring import texts_of
 from server.store.connection import Connection
@@ -145,6 +145,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     backup = _new(call, f"Before restoring, {timestamp()}", "")
     locks, workspace = call.services.locks, call.services.workspace
 
+    await many_files.paid_back(call)
     await call.services.saver.save_project(project_id)
     locks.check_all(None, project_id, call.socket.id)
     async with workspace.restoring(project_id) as restoration:
@@ -169,6 +170,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
             restoration.expect(await _merge(call))
             replacing.tell_nodes(call.services, project_id, user_id)
+    many_files.count(call, len(done.changes))
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
 

@@ -55,8 +55,8 @@ export function Assistant({ app }) {
   const last = project.messages.at(-1)?.id;
   const length = answers.reduce((sum, [, one]) => sum + one.text.length, 0);
   // Not when older ones are put in front.
-  const shown = [last, answers.length, length, app.side, app.pane];
-  useEffect(() => end.current.scrollIntoView({ block: "nearest" }), shown);
+  const news = [last, answers.length, length, app.side, app.pane];
+  useEffect(() => end.current.scrollIntoView({ block: "nearest" }), news);
   return html`<section class="assistant" aria-label="Assistant">
     <div class="messages scroll" role="log" aria-live="polite" tabindex="0">
       ${
@@ -75,8 +75,7 @@ export function Assistant({ app }) {
         project.olderMessages !== undefined &&
         html`<button class="link older" onClick=${() => attempt(loadOlder)}>Earlier messages</button>`
       }
-      ${project.messages.map((message) => html`<${Message} key=${message.id} message=${message} />`)}
-      ${answers.map(([id, answer]) => html`<${Coming} key=${id} id=${id} answer=${answer} />`)}
+      ${[...project.messages.map(shown), ...answers.map(([id, coming]) => answerOf(id, { coming }))]}
       ${project.agent && html`<${Agent} agent=${project.agent} />`}
       <div ref=${end}></div>
     </div>
@@ -147,23 +146,25 @@ export function whoIsTyping(typing) {
   return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing…`;
 }
 
-function Message({ message }) {
-  const { requestId, role, user, content, response } = message;
+/**
+ * An answer is one element from its beginning on, also when it has become a message: whoever is in it
+ * with the keyboard stays there.
+ */
+function answerOf(id, props) {
+  return html`<${Answer} key=${`answer ${id}`} id=${id} ...${props} />`;
+}
+
+function shown(message) {
+  const { id, requestId, role, content, response } = message;
+  if (role === "assistant") return answerOf(requestId, { content, response });
+  return html`<${Message} key=${id} message=${message} />`;
+}
+
+function Message({ message: { role, user, content } }) {
   if (role === "problem") return html`<p class="message problem" role="alert">${content}</p>`;
-  if (role === "user") {
-    return html`<article class="message user ${isMe(user) ? "own" : ""}">
-      <header><${Avatar} user=${user} /> ${isMe(user) ? "You" : user.name}</header>
-      <div class="text">${content}</div>
-    </article>`;
-  }
-  return html`<article class="message answer">
-    <${Markdown} text=${content} reviewOf=${reviewsOf(requestId)} />
-    <${ProposalList} requestId=${requestId} unfit=${response?.unfit} />
-    ${response?.context && html`<${Shown} context=${response.context} />`}
-    <footer class="soft">
-      ${response?.cancelled && "stopped · "}${response?.provider} · ${response?.model}
-      ${response?.usage && ` · ${response.usage.completionTokens} tokens`}
-    </footer>
+  return html`<article class="message user ${isMe(user) ? "own" : ""}">
+    <header><${Avatar} user=${user} /> ${isMe(user) ? "You" : user.name}</header>
+    <div class="text">${content}</div>
   </article>`;
 }
 
@@ -201,22 +202,37 @@ function Shown({ context: { files, bytes, budget, leftOut = [] } }) {
   </details>`;
 }
 
-function Coming({ id, answer }) {
-  return html`<article class="message answer coming" aria-busy="true">
-    ${answer.text && html`<${Markdown} text=${answer.text} reviewOf=${reviewsOf(id)} />`}
-    <${ProposalList} requestId=${id} />
-    ${answer.context && html`<${Shown} context=${answer.context} />`}
-    <div class="row">
-      <span class="soft">${answer.text ? "Writing…" : "Thinking…"}</span>
-      <progress max="100" value=${answer.progress} aria-label="Progress"></progress>
-      ${
-        isMe(answer.user) &&
-        html`<button class="end" onClick=${() => attempt(() => cancel(id))}>
-          <${Icon} name="stop" /> Stop
-        </button>`
-      }
-    </div>
+/** An answer, which has come or is `coming`. */
+function Answer({ id, content, response, coming }) {
+  const text = coming?.text ?? content;
+  const context = (coming ?? response)?.context;
+  return html`<article class="message answer ${coming ? "coming" : ""}" aria-busy=${coming ? "true" : undefined}>
+    ${text && html`<${Markdown} text=${text} reviewOf=${reviewsOf(id)} />`}
+    <${ProposalList} requestId=${id} unfit=${response?.unfit} />
+    ${context && html`<${Shown} context=${context} />`}
+    ${coming ? html`<${Progress} id=${id} coming=${coming} />` : html`<${Source} response=${response} />`}
   </article>`;
+}
+
+function Progress({ id, coming: { text, progress, user } }) {
+  return html`<div class="row">
+    <span class="soft">${text ? "Writing…" : "Thinking…"}</span>
+    <progress max="100" value=${progress} aria-label="Progress"></progress>
+    ${
+      isMe(user) &&
+      html`<button class="end" onClick=${() => attempt(() => cancel(id))}>
+        <${Icon} name="stop" /> Stop
+      </button>`
+    }
+  </div>`;
+}
+
+/** Who has answered. */
+function Source({ response }) {
+  return html`<footer class="soft">
+    ${response?.cancelled && "stopped · "}${response?.provider} · ${response?.model}
+    ${response?.usage && ` · ${response.usage.completionTokens} tokens`}
+  </footer>`;
 }
 
 function Agent({ agent }) {

@@ -338,8 +338,17 @@ test("with the keyboard alone, and at the width of a phone", async () => {
   await ada.keyboard.insertText(TEN.join("\n"));
   await ada.getByText("Saved", { exact: true }).waitFor();
   await ada.getByRole("button", { name: "assistant" }).click();
-  await say(ada, edit("ten.txt", ["line 1", "LINE 1"], ["line 8", "LINE 8"]));
+  const two = edit("ten.txt", ["line 1", "LINE 1"], ["line 8", "LINE 8"]);
+  await say(ada, two.replace("<<<<<<< SEARCH\nline 8", "@@wait@@<<<<<<< SEARCH\nline 8"));
+  await proposal(ada).getByText("being written…").waitFor();
   await proposal(ada).getByRole("button", { name: "Review" }).focus();
+  await ada.evaluate(async () => {
+    const { send } = await import("/web/chat.js");
+    await send("go on");
+  });
+  // It is written to its end, and the keyboard is where it was.
+  await proposal(ada).getByRole("button", { name: "Reject" }).waitFor();
+  await ada.locator(".message footer").nth(1).waitFor();
   await ada.keyboard.press("Enter");
   await review(ada).getByText("2 changes").waitFor();
   // Nothing is wider than the screen.

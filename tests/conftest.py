@@ -149,12 +149,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start two workers more than there are processors: tests wait for programs half of the time.
+    """Start four workers more than there are processors: tests wait for programs half of the time.
 
-    With one more, two processors had nothing to do for a fifth of the run. One more is enough for
+    With two more, two processors had nothing to do for a quarter of the run. One more is enough for
     the tests of `--quick`, which wait for less.
     """
-    return (os.cpu_count() or 1) + (1 if config.getoption("quick") else 2)
+    return (os.cpu_count() or 1) + (1 if config.getoption("quick") else 4)
 
 
 def pytest_configure(config: pytest.Config) -> None:

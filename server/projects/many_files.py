@@ -14,7 +14,7 @@ from typing import Any, Final
 from server.api.rate_limit import Rate
 from server.api.registry import Call
 
-CHANGED: Final = Rate("changed files", burst=20_000, per_second=2_500)
+CHANGED: Final = Rate("changed files", burst=10_000, per_second=2_500)
 """Files of one user's events: others wait for an eighth of the time at most."""
 
 

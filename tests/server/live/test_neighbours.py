@@ -59,6 +59,8 @@ async def test_presence_reaches_the_projects_of_ones_other_node(nodes: Nodes) ->
     await ada.ask("user:presence", {"status": "away"})
     data, _ = await bob.hear("user:presence")
     assert (data["user"]["id"], data["status"]) == ("ada", "away")
+    # What a node tells its clients may be a moment ahead of what it tells the other node.
+    await nodes.settled()
     [seen] = [
         one
         for one in (await bob.ask("user:list", PROJECT))["presence"]

@@ -19,14 +19,13 @@ from typing import Final
 from server.api.errors import EventError
 from server.api.identity import identity_of
 from server.api.people_announcements import ProjectDeleted
-from server.api.records import Role
+from server.api.records import Project, Role
 from server.api.services import Services
 from server.api.socket_announcements import AuthLoggedOut
 from server.people.access import project_room, projects_of
 from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.accounts import StoredSession
-from server.store.store import Store
 
 MOMENT_SECONDS: Final = 0.3
 """Seconds that the server which has made a change has to tell this one's clients."""
@@ -103,7 +102,7 @@ class Changes:
 
     async def _read(self, kind: str, name: str) -> None:
         if kind == "project":
-            await self.project(name, self._services.store)
+            self._put_project(name, await self._services.store.projects.find(name))
         elif kind == "lock":
             self._services.lock_requests.token_ended(int(name))
         elif kind == "failure":
@@ -115,14 +114,22 @@ class Changes:
         else:
             await self._session(*name.split(" "))
 
-    async def project(self, project_id: str, store: Store) -> None:
-        """Remember the present roles of a project.
+    async def catch_up(self, project_id: str, user_id: str) -> None:
+        """Learn at once whether a user has got another role in a project.
 
         Raises:
             EventError: the database cannot be asked.
         """
+        project = await self._services.store.of(user_id).projects.find(project_id)
+        members = {} if project is None else {one.user.id: one.role for one in project.members}
+        role = members.get(user_id, None if project is None else project.everyone)
+        # To remember it looks at all users: not for each event that is refused.
+        if role is not self._services.directory.role(project_id, user_id):
+            self._put_project(project_id, project)
+
+    def _put_project(self, project_id: str, project: Project | None) -> None:
+        """Remember the present roles of a project, None if it is gone."""
         services, directory = self._services, self._services.directory
-        project = await store.projects.find(project_id)
         editors = self._editors(project_id)
         if project is None:
             directory.remove_project(project_id)

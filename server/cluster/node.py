@@ -65,7 +65,7 @@ class Node:
         """
         if self._services.settings.shares_database:
             with contextlib.suppress(EventError):
-                await self._changes.project(project_id, self._services.store.of(user_id))
+                await self._changes.catch_up(project_id, user_id)
 
     # -- see `Member`
 

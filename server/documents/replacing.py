@@ -36,10 +36,8 @@ async def replaced_elsewhere(
             for room, announcement in heard(services, project_id, replaced):
                 services.tell(room, announcement, user_id=user.id, project_id=project_id)
             if replaced.text is not None:
-                room, news = (
-                    project_room(project_id),
-                    announcement_of(replaced.change, replaced.text),
-                )
+                news = announcement_of(replaced.change, replaced.text)
+                room = project_room(project_id)
                 services.tell(room, news, user_id=user.id, project_id=project_id)
 
 

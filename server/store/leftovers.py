@@ -9,7 +9,7 @@ work.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from server.store import document_moves
 from server.store.connection import Connection
@@ -114,17 +114,11 @@ def _delete_files(connection: Connection, tree: int) -> bool:
     rows = connection.execute(
         "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path LIMIT ?", (tree, STEP)
     ).fetchall()
-    left = STEP_BYTES
-    gone: list[tuple[int, str]] = []
-    hashes: list[str] = []
-    for path, content_hash, size in rows:
-        if left < 0:
-            break
-        left -= size
-        gone.append((tree, path))
-        hashes.append(content_hash)
-    connection.executemany("DELETE FROM tree_files WHERE tree = ? AND path = ?", gone)
-    release_all(connection, hashes)
+    gone = _of_a_step(rows)
+    connection.executemany(
+        "DELETE FROM tree_files WHERE tree = ? AND path = ?", [(tree, path) for path, *_ in gone]
+    )
+    release_all(connection, [content_hash for _, content_hash, _ in gone])
     if len(gone) < len(rows) or len(rows) == STEP:
         return False
     connection.execute("DELETE FROM trees WHERE id = ?", (tree,))
@@ -136,22 +130,24 @@ def _delete_history(connection: Connection, project_id: str) -> bool:
         "SELECT sequence, hash, size FROM saves WHERE project_id = ? ORDER BY sequence LIMIT ?",
         (project_id, STEP),
     ).fetchall()
-    left = STEP_BYTES
-    gone: list[tuple[int]] = []
-    hashes: list[str] = []
-    for sequence, content_hash, size in rows:
-        if left < 0:
-            break
-        left -= size
-        gone.append((sequence,))
-        hashes.append(content_hash)
-    connection.executemany("DELETE FROM saves WHERE sequence = ?", gone)
-    release_all(connection, hashes)
+    gone = _of_a_step(rows)
+    connection.executemany("DELETE FROM saves WHERE sequence = ?", [row[:1] for row in gone])
+    release_all(connection, [content_hash for _, content_hash, _ in gone])
     if len(gone) < len(rows) or len(rows) == STEP:
         return False
     connection.execute("DELETE FROM moves WHERE project_id = ?", (project_id,))
     connection.execute("DELETE FROM histories WHERE project_id = ?", (project_id,))
     return True
+
+
+def _of_a_step(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the first of these rows, whose last column is a size: those that one step deletes."""
+    left = STEP_BYTES
+    for number, row in enumerate(rows):
+        if left < 0:
+            return rows[:number]
+        left -= row[-1]
+    return rows
 
 
 def _delete_parts(connection: Connection, number: int) -> bool:

@@ -27,6 +27,16 @@ Found = Mapping[str, str | bytes | None]
 """What files are in the directory, by path. None stands for no file."""
 
 
+def in_pieces(found: Found) -> tuple[list[Found], dict[str, str | bytes]]:
+    """Return short contents, as many together as one piece of work takes over, and the long ones.
+
+    Saves of others come in between.
+    """
+    long = {path: one for path, one in found.items() if one is not None and parts.is_long(one)}
+    short = [(path, one) for path, one in found.items() if path not in long]
+    return [dict(short[first : first + AT_ONCE]) for first in range(0, len(short), AT_ONCE)], long
+
+
 class _Present(NamedTuple):
     """A file as it is, and the hash of the last content in its history, None if there is none."""
 

@@ -182,15 +182,11 @@ class Files:
                 connection, self._documents, key, content, text, user, now
             )
 
-        short = [one for one in found.items() if one[1] is None or not parts.is_long(one[1])]
-        for first in range(0, len(short), taking_over.AT_ONCE):
-            # Saves of other users come in between.
-            some = dict(short[first : first + taking_over.AT_ONCE])
+        pieces, long = taking_over.in_pieces(found)
+        for some in pieces:
             for one in await self._desk.run(partial(short_ones, some=some)):
                 yield one
-        for path, text in found.items():
-            if text is None or not parts.is_long(text):
-                continue
+        for path, text in long.items():
             digest = await asyncio.to_thread(parts.digest, text)
             if not await self._desk.run(partial(differs, path=path, digest=digest)):
                 continue

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from functools import partial
 
 from server.api.records import User
-from server.store import mirrored, parts, taking_over
+from server.store import mirrored, taking_over
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.document_records import Replaced
@@ -80,11 +80,8 @@ class Mirrored:
                 connection, self._documents, key, content, text, user, now
             )
 
-        long = {path: text for path, text in found.items() if text and parts.is_long(text)}
-        short = [(path, text) for path, text in found.items() if path not in long]
-        for first in range(0, len(short), taking_over.AT_ONCE):
-            # Saves of others come in between.
-            some = dict(short[first : first + taking_over.AT_ONCE])
+        pieces, long = taking_over.in_pieces(found)
+        for some in pieces:
             for one in await self._desk.run(partial(short_ones, some=some)):
                 yield one
         for path, text in long.items():

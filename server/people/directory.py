@@ -31,8 +31,13 @@ class Directory:
         self._projects: dict[str, _Access] = {}
 
     def load(self, users: Iterable[User], accesses: Iterable[membership.Access]) -> None:
-        """Replace all that was known by what the database has."""
-        added = [user for user in users if user.id not in self._names]
+        """Replace what was known of users and projects by what the database has."""
+        added = []
+        for user in users:
+            if user.id in self._names:
+                self.add_user(user)
+            else:
+                added.append(user)
         self._names.update((user.id, user.name) for user in added)
         self._by_name.load(added)
         self._projects = {
@@ -46,7 +51,7 @@ class Directory:
         return User(user_id, self._names.get(user_id, user_id))
 
     def add_user(self, user: User) -> None:
-        """Add a user who has an account."""
+        """Add a user who has an account, or note another name of one who was known."""
         if self._names.get(user.id) == user.name:
             return
         if user.id in self._names:

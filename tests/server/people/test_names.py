@@ -48,3 +48,13 @@ def test_a_directory_finds_whom_it_has() -> None:
     assert found("e") == []
     assert found("eve@") == []
     assert found("eve@example.org") == [eve]
+
+
+def test_a_directory_that_is_loaded_again_has_the_names_of_now() -> None:
+    directory = Directory()
+    directory.load([User("u1", "Ada"), User("u2", "Bob")], [])
+    # What was missed while the database was away: a new name, and a new account.
+    directory.load([User("u1", "Adele"), User("u2", "Bob"), User("u3", "Cleo")], [])
+    assert directory.user("u1") == User("u1", "Adele")
+    assert list(directory.begin_with("ad")) == [User("u1", "Adele")]
+    assert list(directory.begin_with("c")) == [User("u3", "Cleo")]

@@ -15,10 +15,14 @@ from server.ai import reading, relevance
 from server.ai.provider import Excerpt, Material, Sources
 from server.api.records import ContextReason, File, Selection
 from server.background import Background, Worker, WorkFailed
+from server.documents.line_ends import plain_ends
 
 MAX_NAMED: Final = 20
+"""Files that the message names."""
 MAX_FOUND: Final = 10
+"""Files that the search finds."""
 _CURRENT_SHARE: Final = 2
+"""The current file gets at most this part of the budget: one half."""
 _SHARE: Final = 4
 """Each file but the current one gets at most this part of the budget: one quarter."""
 _LEAST: Final = 200
@@ -77,8 +81,8 @@ async def _gather(gathering: _Gathering, worker: Worker) -> None:
     async for texts in reading.texts_of(gathering.sources):
         found += await worker.call(relevance.scores, texts, words["terms"])
     found.sort(key=lambda one: (-one[1], one[0]))
-    best = [by_path[path] for path, _ in found[: MAX_FOUND + len(gathering.seen)]]
-    await _add(gathering, "found", best[: MAX_FOUND + len(gathering.seen)])
+    new = [by_path[path] for path, _ in found if path not in gathering.seen]
+    await _add(gathering, "found", new[:MAX_FOUND])
 
 
 async def _add(gathering: _Gathering, reason: ContextReason, files: Iterable[File]) -> None:
@@ -109,7 +113,7 @@ async def _add(gathering: _Gathering, reason: ContextReason, files: Iterable[Fil
 
 
 def beginning(text: str, most: int) -> str:
-    """Return the first lines of a text, of at most so many bytes; "" if that is too little to tell
+    """Return the first lines of a text, `most` bytes at the most; "" if that is too little to tell
     anything.
     """
     encoded = text.encode()
@@ -120,8 +124,8 @@ def beginning(text: str, most: int) -> str:
 
 
 def selected(text: str, selection: Selection, most: int) -> str:
-    """Return what is selected in a text, of at most so many bytes. Columns count UTF-16 units."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    """Return what is selected in a text, `most` bytes at the most. Columns count UTF-16 units."""
+    lines = plain_ends(text).split("\n")
     start, end = selection.start, selection.end
     chosen = lines[start.line : end.line + 1]
     if not chosen:

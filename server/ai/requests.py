@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from server.ai import scaffolds, tracebacks
+from server.ai import relevance, scaffolds, tracebacks
 
 MAX_FRAMES: Final = 50
 """Frames of a traceback that are looked at, the innermost ones."""
@@ -49,8 +49,8 @@ def understand(message: str, language: str | None) -> dict[str, Any]:
     """Return the `kind` of request that a message is, and what belongs to that kind.
 
     traceback: `frames` and `error`, see `tracebacks`. scaffold: see `scaffolds.understood`.
-    outline, find, check, todos, diff: `subject` and the message's `words`. change, which asks for
-    code that only a model can write, and help: nothing.
+    outline, find, check, todos, diff: `subject`, and the `words` that may name files. change, which
+    asks for code that only a model can write, and help: nothing.
     """
     frames, error = tracebacks.frames(message), tracebacks.error(message)
     if frames and error is not None:
@@ -64,11 +64,6 @@ def understand(message: str, language: str | None) -> dict[str, Any]:
         found = pattern.search(message)
         if found is not None:
             subject = found.groupdict().get("subject") or ""
-            return {"kind": kind, "subject": subject, "words": _words(message)}
+            words = relevance.words_of(message)["named"]
+            return {"kind": kind, "subject": subject, "words": words}
     return {"kind": "help"}
-
-
-def _words(message: str) -> list[str]:
-    """Return the words that may be the names of files, each with and without a sign at its end."""
-    words = set(re.findall(r"[^\s`'\"(),;]+", message))
-    return sorted(words | {word.rstrip(".?!:") for word in words})

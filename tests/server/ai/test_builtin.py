@@ -72,6 +72,7 @@ TypeError: Cannot read properties of undefined (reading 'map')
             "What is in App.jsx?",
             ["`src/components/App.jsx` defines:\n\n- function `App`, line 3\n"],
         ),
+        ("outline @README.md", ["- heading `Shop`, line 1\n"]),
         ("outline README.md", ["- heading `Shop`, line 1\n"]),
         ("outline broken.py", ["`broken.py` cannot be parsed: invalid syntax, line 1"]),
         ("outline data.bin", ["I know no language that `data.bin` could be written in."]),

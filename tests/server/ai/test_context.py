@@ -95,6 +95,20 @@ async def test_what_is_shown_and_in_which_order(background: Background) -> None:
     assert material.used == shown + len("return")
 
 
+async def test_the_search_adds_no_more_files_than_it_may(
+    background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "MAX_FOUND", 1)
+    files = {f"{number}.py": "needle\n" for number in range(4)}
+    asked = Asked("Where is the needle? See README.md.", current_file="3.py")
+    material = await gather(background, "ada", project({**files, "README.md": "a"}), asked, 9_000)
+    assert [(one.file.path, one.reason) for one in material.excerpts] == [
+        ("3.py", "current"),
+        ("README.md", "named"),
+        ("0.py", "found"),
+    ]
+
+
 async def test_no_more_is_shown_than_there_is_room_for(background: Background) -> None:
     files = {f"{number}.py": f"needle {number}\n" * 200 for number in range(9)}
     asked = Asked("Where is the needle?", current_file="0.py", selection=selection(0, 0, 99, 0))

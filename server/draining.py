@@ -1,9 +1,9 @@
 """Lets the clients of a server that is about to end come back to others, and miss nothing.
 
-They are told one after the other, because all at once would be a crowd at the others. Whoever
-understands it waits for what it is owed, and goes; page and SDKs come back at once. Others, such as
-the official client, are disconnected in a moment in which they are owed nothing, and come back
-after their usual delay. Until then everything is served as always.
+They are told one after the other, because all at once would be a crowd at the others. A client that
+understands the event waits for what it is owed, and goes; the page and the SDKs come back at once.
+Others, such as the official client, are disconnected in a moment in which they are owed nothing,
+and come back after their usual delay. Until then everything is served as always.
 
 Rejected: disconnecting each as soon as it is told, because what it sends in that moment is lost;
 and letting all go by themselves, because a client that does not listen would be cut off in the end
@@ -15,19 +15,18 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from server.api.envelope import envelope
 from server.api.socket_announcements import ServerDraining
 from socketio_min import Server
 from socketio_min.server.connection import ServerConnection
 
 SPREAD_SECONDS: Final = 3.0
-"""In which all clients are told, if there are many."""
+"""Seconds within which all clients are told, if there are many."""
 EACH_SECONDS: Final = 0.02
-"""From one client to the next, if there are few."""
+"""Seconds from telling one client to telling the next, if there are few."""
 LEAVE_SECONDS: Final = 1.0
-"""After which a client that is still there is disconnected as soon as it is owed nothing."""
+"""Seconds after which a client that was told is disconnected as soon as it is owed nothing."""
 LONGEST_SECONDS: Final = 12.0
-"""After which it is disconnected however busy it is."""
+"""Seconds after which a client that was told is disconnected, however busy it is."""
 _TICK_SECONDS: Final = 0.05
 
 
@@ -36,7 +35,6 @@ class Drain:
 
     def __init__(self, io: Server) -> None:
         self._io = io
-        self._draining = ServerDraining()
         # When each was told.
         self._told: dict[ServerConnection, float] = {}
 
@@ -66,8 +64,7 @@ class Drain:
             # One that has just come is told when it has joined.
             if socket is not None:
                 self._told[connection] = now
-                wrapped = envelope(self._draining.event, priority=self._draining.priority)
-                socket.emit(self._draining.event, self._draining.data, wrapped)
+                socket.emit(*ServerDraining().arguments())
 
 
 def _must_go(connection: ServerConnection, seconds: float) -> bool:

@@ -33,8 +33,8 @@ logger = logging.getLogger("server")
 
 
 class Housekeeping:
-    """Tidies up for an application now and then, while `does` says that this is the server that
-    does so.
+    """Tidies up for an application now and then, as long as `does()` returns that this server has
+    the task.
     """
 
     def __init__(

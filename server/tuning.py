@@ -23,7 +23,7 @@ class Tuning:
     finish: how long the answers that are being made may take then.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
-    lease, renewal: how long this server is a node after it has last said so, and how often it does.
+    lease: how long this server is a node after it has last said so. renewal: how often it says so.
     clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
     """
 

@@ -61,11 +61,11 @@ async def work(settings: Settings, place: Place) -> None:
     """
     application = Application(settings, worker=place.name)
     worker = application.io.as_worker(place)
-    listening: set[socket.socket] = set()
+    served: set[socket.socket] = set()
 
     async def listen(*, sock: socket.socket) -> None:
-        if sock not in listening:
-            listening.add(sock)
+        if sock not in served:
+            served.add(sock)
             await application.listen(sock=sock)
 
     async def listen_early() -> None:

@@ -23,7 +23,7 @@ export interface ClientEvents {
   "auth:login": { payload: LoginPayload; result: AuthResult };
   /** Ask for the socket's session. */
   "auth:check": { payload: Payload; result: SessionResult };
-  /** Exchange the session's id for a new one; the old one is dead at once. All sockets of the session hear the new id, because all of them had the old one. */
+  /** Exchange the session's id for a new one. The old id is refused from then on. All sockets of the session hear the new id, because all of them had the old one. */
   "auth:refresh": { payload: Payload; result: SessionResult };
   /** End the session: its sockets leave their rooms and lose their locks. */
   "auth:logout": { payload: Payload; result: LogoutResult };
@@ -201,11 +201,11 @@ export interface ServerEvents {
   "project:deleted": ProjectDeleted;
   /** Something that a user, or everybody, should know. */
   "notification:new": NotificationNew;
-  /** One has read notifications on another connection: those of `ids`, or all without. */
+  /** The user has read notifications on another connection: those with `ids`, or all if there are no `ids`. */
   "notification:read": NotificationRead;
-  /** Somebody has said something to the people of the project. One's own comes as well. */
+  /** Somebody has said something to the people of the project. The sender hears it too. */
   "chat:message": ChatMessageSent;
-  /** One has read a message and all before it, on another connection. */
+  /** The user has read a message and all before it, on another connection. */
   "chat:read": ChatRead;
   /** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
   "file:created": FileCreated;
@@ -520,12 +520,12 @@ export interface ChatMessageResult {
   message: PeopleMessage;
 }
 
-/** Somebody has said something to the people of the project. One's own comes as well. */
+/** Somebody has said something to the people of the project. The sender hears it too. */
 export interface ChatMessageSent {
   message: PeopleMessage;
 }
 
-/** One has read a message and all before it, on another connection. */
+/** The user has read a message and all before it, on another connection. */
 export interface ChatRead {
   messageId: string;
   unread: number;
@@ -1097,7 +1097,7 @@ export interface LockPayload {
   lockType?: "exclusive" | "shared";
 }
 
-/** Somebody asks the holder of an exclusive lock to hand it over, for so many `seconds`. */
+/** Somebody asks the holder of an exclusive lock to hand it over. The request ends after `seconds`. */
 export interface LockRequest {
   id: string;
   projectId: string;
@@ -1169,7 +1169,7 @@ export interface NotificationNew {
   notification: Notification;
 }
 
-/** One has read notifications on another connection: those of `ids`, or all without. */
+/** The user has read notifications on another connection: those with `ids`, or all if there are no `ids`. */
 export interface NotificationRead {
   unread: number;
   ids?: Array<string>;
@@ -1415,7 +1415,7 @@ export interface RoomsResult {
   rooms: Array<string>;
 }
 
-/** What a file was after a save; or after `count` saves within five minutes, which people caused who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save. `filePath` is the path that the file had. */
+/** A file as it was after a save, or after `count` saves within five minutes by people who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save. `filePath` is the path that the file had. */
 export interface Save {
   id: string;
   filePath: string;

@@ -13,18 +13,20 @@ a core and 64 MB for a moment, on purpose.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from engineio_min.limits.addresses import network_of
-from server.api.errors import Code, EventError
+from server.api.rate_limit import too_early
 
 FREE_FAILURES: Final = 5
+"""Failures after which the next attempt still need not wait."""
 LONGEST_WAIT: Final = 300.0
+"""Seconds that an attempt has to wait at the most."""
 QUIET: Final = 900.0
+"""Seconds without a failure after which the count is forgotten."""
 _MOST_SUBJECTS: Final = 10_000
 
 
@@ -92,13 +94,7 @@ class FailedAttempts:
         if passed >= QUIET:
             del self._by_subject[subject]
         elif passed < failures.wait:
-            # Rounded up: a client that waits so long is not too early, and it is never 0.
-            wait = math.ceil((failures.wait - passed) * 1_000) / 1_000
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                f"{failures.count} failed logins: try again in {wait:g} seconds",
-                {"retryAfter": wait},
-            )
+            raise too_early(f"{failures.count} failed logins", failures.wait - passed)
 
     def failed(self, subject: str) -> None:
         """Count a failed attempt."""

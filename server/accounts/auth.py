@@ -82,7 +82,7 @@ class LogoutResult(Record, frozen=True):
 
 
 def session_key(session_id: str) -> str:
-    """Return what the database knows a session by."""
+    """Return the key by which the database knows a session."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
@@ -107,7 +107,7 @@ class Auth:
         )
 
     def nobody(self) -> Identity:
-        """Return who a socket without a session acts as."""
+        """Return the identity of a socket without a session."""
         return guest() if self._services.settings.auth_mode == "open" else Identity()
 
     # -- at the beginning of a connection
@@ -194,7 +194,7 @@ class Auth:
         """Return a session by its id.
 
         Raises:
-            EventError: it does not exist, or not any more (`UNAUTHORIZED`).
+            EventError: the session is unknown or over (`UNAUTHORIZED`).
         """
         key, now = session_key(session_id), self.clock()
         stored = await self._services.store.accounts.session(key, now)
@@ -239,12 +239,12 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
         if user is None:
             services.attempts.failed(subject)
             if services.settings.shares_database:
-                # The other servers count the failure too: whoever guesses gets no more tries at
-                # several.
+                # The other servers count the failure too, so that guessing at several of them gives
+                # no more tries.
                 with contextlib.suppress(EventError):
                     await services.store.nodes.tell_failed_login(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
-    # Before it is opened, not only when it is used.
+    # Checked also here: a session that no socket can use is not opened.
     services.sockets.check_place(call.socket, user.id)
     session_id, stored = new_session(user, services.auth.clock())
     ended = await services.store.accounts.open_session(stored, MAX_SESSIONS)
@@ -274,7 +274,7 @@ async def check(call: Call[Payload]) -> SessionResult:
 
 
 async def refresh(call: Call[Payload]) -> SessionResult:
-    """Exchange the session's id for a new one; the old one is dead at once.
+    """Exchange the session's id for a new one. The old id is refused from then on.
 
     All sockets of the session hear the new id, because all of them had the old one.
     """
@@ -287,7 +287,7 @@ async def refresh(call: Call[Payload]) -> SessionResult:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     result = SessionResult(_session(stored, session_id))
     updated = AuthSessionUpdated(session=result.session)
-    # While all of them are still in the room of the old one.
+    # Told before `renew`: the sockets are still in the room of the old key.
     call.tell(session_room(key), updated, source="server")
     for socket in services.sockets.of_session(key):
         services.auth.renew(socket, stored)
@@ -323,7 +323,7 @@ def _presented(socket: Socket) -> str | None:
     """Return the session's id that the client has presented, None if it has presented none.
 
     Raises:
-        EventError: it can be none (`VALIDATION_ERROR`).
+        EventError: what it has presented cannot be a session's id (`VALIDATION_ERROR`).
     """
     handshake = socket.handshake
     for name in ("sessionId", "token"):

@@ -1,9 +1,9 @@
 """When what a socket may do ends by itself.
 
 A session that has expired must also end for a client that only listens, or that client would hear
-of its projects for ever. In AUTH_MODE "required" a client that is nobody takes a connection away
-from others, so it has only so long to log in. Each socket has one such moment or none, depending on
-who it acts as.
+of its projects for ever. In AUTH_MODE "required" a client that has not logged in holds a connection
+that others could use, so its time to log in is limited. Each socket has one such moment or none,
+depending on who it acts as.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Deadlines:
             timer.cancel()
 
     def _call(self, socket: Socket, seconds: float, what: Callable[[Socket], object]) -> None:
-        def pass_() -> None:
+        def end() -> None:
             del self._timers[socket.id]
             what(socket)
 
         loop = asyncio.get_running_loop()
-        self._timers[socket.id] = loop.call_later(max(0.0, seconds), pass_)
+        self._timers[socket.id] = loop.call_later(max(0.0, seconds), end)

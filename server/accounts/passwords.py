@@ -70,7 +70,7 @@ class Passwords:
         return matches and password_hash is not None
 
     def close(self) -> None:
-        """End the threads when they are idle; what waits fails."""
+        """Let the threads end when they are idle, and fail what waits."""
         self._closed = True
         for turn in self._waiting.clear():
             if not turn.done():

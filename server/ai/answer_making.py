@@ -1,4 +1,4 @@
-"""The making of one answer: what the model says, told as it comes, and its one ending."""
+"""Makes one answer: tells what the model says as it comes, and in one event how it ended."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ASSISTANT: Final = User("assistant", "Assistant")
 
 
 class AnswerMaker:
-    """Makes answers with a model. `timeout` of one is in seconds."""
+    """Makes answers with a model. `timeout` is how many seconds one answer may take."""
 
     def __init__(self, services: Services, provider: Provider, timeout: float) -> None:
         self._services = services
@@ -114,7 +114,8 @@ class AnswerMaker:
             return
         if not block.goes_on:
             request.proposed += len(action.content)
-        # A file may be in many blocks. The response has the whole proposal.
+        # A file may be in many blocks, and each would tell the whole file again. The response has
+        # all proposals, also those that are not told here.
         if block.goes_on or request.proposed <= MAX_PROPOSED:
             request.text.tell_now()
             request.tell(AiProposed(request_id=request.id, action=action))
@@ -134,6 +135,7 @@ class AnswerMaker:
         ]
         content = str(request.text)
         cancelled = request.ending == "cancelled"
+        # So that `end` does nothing any more.
         request.ending = "dropped"
         request.is_over = True
         if request.proposals is not None:
@@ -165,7 +167,7 @@ class AnswerMaker:
                 await self.keep(request, message)
             except Exception as failure:
                 error = _told(failure)
-        # A decision that comes meanwhile is handled after this.
+        # Decisions that came while the answer was being stored go on now.
         request.kept.set()
         if error is not None:
             if content:

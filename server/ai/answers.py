@@ -7,7 +7,7 @@
 Each accepted message ends in exactly one `ai:response` or one `ai:processing` with "error". A
 cancelled one ends in a response with what there was until then. The answer is made beside the
 events of its socket, which does not wait for it. It belongs to the project, and goes on for a while
-when the connection of who asked is lost, as a lock does.
+when the connection that has asked is lost, as a lock does.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from server.people.access import project_room
 from socketio_min import AcknowledgementTimeout
 
 MAX_AT_ONCE: Final = 2
-"""Answers that one user may wait for at a time."""
+"""Answers that may be made for one user at the same time."""
 _ASK_SECONDS: Final = 1.0
 """Seconds for which other nodes are waited for."""
 
 
 class Chat:
-    """The answers that are being made. `timeout` of one is in seconds."""
+    """The answers that are being made. `timeout` is how many seconds one answer may take."""
 
     def __init__(self, services: Services, provider: Provider, timeout: float) -> None:
         self._services = services
@@ -81,7 +81,7 @@ class Chat:
         )
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
         for one in waiting:
-            # A message that is sent again would be one too many of those that are being answered.
+            # Looked for before the limit, which would refuse a message that is only sent again.
             if _is_resent(payload, one) and one.message_id is not None:
                 return AiMessageResult(one.id, one.message_id)
         elsewhere = self._services.neighbours.others.answers_of(call.user.id)
@@ -235,10 +235,9 @@ class Chat:
             request.end("cancelled")
 
     def orphan(self, socket_id: str) -> bool:
-        """Return whether answers go on though the connection of their socket is lost.
+        """Stop the answers of a lost connection that nobody else hears. Return whether some go on.
 
-        Those for a project do, for the others there hear them. An answer for no project has no
-        other listener.
+        An answer for a project goes on, because others in the project hear it.
         """
         requests = self._of_socket(socket_id)
         for request in requests:
@@ -277,7 +276,7 @@ class Chat:
                 request.end("dropped")
 
     async def finish(self, seconds: float) -> None:
-        """Wait until all answers that are being made have come to their ends, at most so long."""
+        """Wait until all answers that are being made have ended, at most so many seconds."""
         if tasks := [one.task for one in self._requests.values() if one.task is not None]:
             await asyncio.wait(tasks, timeout=seconds)
 
@@ -291,7 +290,7 @@ class Chat:
 
 
 def _is_resent(payload: AiMessagePayload, request: AnswerRequest) -> bool:
-    """Return whether a message is sent again, and is the one that an answer is being made to."""
+    """Return whether a message is the question of an answer, sent again with the same key."""
     before = request.call.payload
     return payload.key is not None and (payload.key, payload.project_id) == (
         before.key,

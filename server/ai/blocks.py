@@ -123,8 +123,8 @@ class BlockReader:
         return self._taken()
 
     def close(self, *, is_whole: bool) -> list[Found]:
-        """Return the rest. A block that is still open is at fault, unless the last line closes it;
-        that line counts if the answer `is_whole`.
+        """Return what is left. If the answer `is_whole`, its last line counts though it has no
+        end, and may close the open block. A block that stays open is at fault.
         """
         if self._held and (is_whole or self._fence is None):
             self._end_line(self._held)
@@ -140,7 +140,7 @@ class BlockReader:
     # -- lines
 
     def _take(self, text: str) -> None:
-        """Take a part of a line; the last one has the line's end."""
+        """Take a part of a line. The last part has the line's end."""
         line = self._held + text
         is_ended = text.endswith("\n")
         if self._flows:

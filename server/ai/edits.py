@@ -1,7 +1,7 @@
 """What a file becomes by the edits of an answer. Done by a worker: see `background`.
 
-Lines are found where they are once in the file, as they are or but for the spaces at their ends.
-Anything else would be a guess: such an edit is refused, and the answer says so.
+The lines of a SEARCH part must be in the file exactly once, to the letter or but for the spaces at
+the ends of lines. Anything else would be a guess: such an edit is refused, and the answer says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from server.documents.change_json import read
 from server.documents.difference import difference
-from server.documents.line_ends import document_text, line_end_of
+from server.documents.line_ends import document_text, line_end_of, plain_ends
 from server.documents.utf16 import units
 
 MAX_LENGTH: Final = 1_000_000
@@ -38,7 +38,7 @@ def resolve(
     done.
     """
     faults: list[str] = []
-    new = _with_plain_ends(base or "") if content is None else content
+    new = plain_ends(base or "") if content is None else content
     if content is not None and present and not present.endswith(("\n", "\r")):
         # A block cannot say that the last line of a file has no end.
         new = new.removesuffix("\n")
@@ -54,7 +54,7 @@ def resolve(
         return {"content": new, "inverse": None, "removed": 0, "faults": faults}
     origin = document_text(present)
     if inverse is not None:
-        origin = read(inverse).applied(units(_with_plain_ends(base or "")))
+        origin = read(inverse).applied(units(plain_ends(base or "")))
     back = difference(units(new), origin)
     return {
         "content": new.replace("\n", line_end_of(present)),
@@ -64,17 +64,13 @@ def resolve(
     }
 
 
-def _with_plain_ends(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
 def _edited(text: str, search: str, replace: str) -> tuple[str, str]:
     """Return a text after an edit, and what keeps the edit from being done, or ""."""
     if not search.strip():
         if text.strip():
             return text, "its SEARCH part has no lines, and the file has some"
         return replace, ""
-    # Each line has its end, and so has the line before.
+    # A newline before both texts is the end of the line before: only whole lines match.
     ended = text if text.endswith("\n") or not text else text + "\n"
     found = _places("\n" + ended, "\n" + search)
     if not found:
@@ -94,7 +90,7 @@ def _edited(text: str, search: str, replace: str) -> tuple[str, str]:
 
 
 def _places(text: str, searched: str) -> list[int]:
-    """Return the numbers of the lines before which lines are found, the first two at most."""
+    """Return the numbers of the lines at which `searched` begins, the first two at most."""
     first = text.find(searched)
     if first < 0:
         return []

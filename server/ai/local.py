@@ -61,7 +61,7 @@ class LocalProvider:
         """Yield the model's answer.
 
         Raises:
-            ProviderError: as of any model's endpoint.
+            ProviderError: the endpoint has no answer, as in `OpenAIProvider.stream`.
         """
         async with self._starting:
             if self._endpoint is None:

@@ -85,6 +85,7 @@ class OpenAIProvider:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise ProviderError("the model's endpoint sent something compressed")
                 asks_for_tool = says_something = False
+                # Some servers end the stream without "[DONE]".
                 async for data in _data(response):
                     if data == "[DONE]":
                         break
@@ -99,7 +100,6 @@ class OpenAIProvider:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             logger.warning("the model's endpoint failed: %r", error)
             raise ProviderError("the model's endpoint cannot be reached, or broke off") from error
-        # Some servers end the stream without saying so.
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,7 +122,7 @@ async def _data(response: httpx2.Response) -> AsyncGenerator[str, None]:
     Other tasks have their turns, however many lines come at once.
 
     Raises:
-        ProviderError: a line is too long, or all together is. httpx2's own lines have no limit.
+        ProviderError: a line or the body is too long. httpx2's own lines have no limit.
     """
     left = _MAX_BODY
     waiting = b""

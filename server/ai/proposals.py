@@ -59,7 +59,7 @@ class Proposals:
         return list(self._actions.values())
 
     async def take(self, block: Block) -> Action | None:
-        """Take a block, or an edit of one; return the action that it makes or changes."""
+        """Take a block, or an edit of one. Return the action that was made or changed by it."""
         edits = self._waiting if block.edit is None else [*self._waiting, block.edit]
         self._waiting = []
         if block.goes_on and self._streamed > MAX_STREAMED:

@@ -98,7 +98,7 @@ class Provider(Protocol):
         What is meant for a file is in the text: see `blocks`.
 
         Raises:
-            ProviderError: there is no answer, or no more of it.
+            ProviderError: no answer can be had, or no more of it.
         """
 
     async def close(self) -> None:

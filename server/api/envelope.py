@@ -1,7 +1,6 @@
 """The second argument of every event that the server sends: when, who, where, and on whose behalf.
 
-Client handlers receive `(data, event)`. `data` is what the event is about; `event` is the
-document's `SocketEvent` without `data`.
+A client's handler gets `(data, event)`: `data` is what the event is about, `event` is the envelope.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 With a session a socket acts as the session's user. Without one it depends on AUTH_MODE. "required"
 makes the socket nobody, who may do little more than log in. "open" makes it a guest, until a
-payload declares a `userId`: then it is that user for the rest of its life, and has what it did as a
-guest, see `projects.change_user`.
+payload declares a `userId`: from then on the socket acts as that user, and what it did as a guest
+becomes that user's, see `projects.change_user`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def guest() -> Identity:
 
 
 def identity_of(socket: Socket) -> Identity:
-    """Return who the socket acts as now; nobody as long as that is not known."""
+    """Return who the socket acts as now: nobody, until `set_identity` was called."""
     identity: Identity = socket.data.get(_KEY, _NOBODY)
     return identity
 

@@ -116,7 +116,9 @@ class NotificationNew(Announcement, frozen=True):
 
 
 class NotificationRead(Announcement, frozen=True):
-    """One has read notifications on another connection: those of `ids`, or all without."""
+    """The user has read notifications on another connection: those with `ids`, or all if there are
+    no `ids`.
+    """
 
     event = "notification:read"
     heard_by = "the user's other sockets"
@@ -127,7 +129,7 @@ class NotificationRead(Announcement, frozen=True):
 
 
 class ChatMessageSent(Announcement, frozen=True):
-    """Somebody has said something to the people of the project. One's own comes as well."""
+    """Somebody has said something to the people of the project. The sender hears it too."""
 
     event = "chat:message"
     heard_by = "the project's room"
@@ -136,7 +138,7 @@ class ChatMessageSent(Announcement, frozen=True):
 
 
 class ChatRead(Announcement, frozen=True):
-    """One has read a message and all before it, on another connection."""
+    """The user has read a message and all before it, on another connection."""
 
     event = "chat:read"
     heard_by = "the user's other sockets"

@@ -21,6 +21,17 @@ from server.api.errors import Code, EventError
 _MOST_BUCKETS: Final = 20_000
 
 
+def too_early(reason: str, seconds: float) -> EventError:
+    """Return the error for what may be tried again in so many seconds, and not before."""
+    # Rounded up: a client that waits so long is not too early, and it is never 0.
+    wait = math.ceil(seconds * 1_000) / 1_000
+    return EventError(
+        Code.RATE_LIMIT_EXCEEDED,
+        f"{reason}: try again in {wait:g} seconds",
+        {"retryAfter": wait},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """`burst` events at once, and `per_second` in the long run. Events of one `name` share the
@@ -64,14 +75,8 @@ class RateLimiter:
         now, lost = self._clock(), self._stood_still()
         bucket = self._bucket(user_id, rate, now, lost)
         if not bucket.take(now, lost):
-            # Rounded up: a client that waits so long is not too early, and it is never 0.
-            wait = math.ceil(bucket.wait * 1_000) / 1_000
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                f"more than {rate.burst} {rate.name} events at once or {rate.per_second:g} "
-                f"a second: try again in {wait:g} seconds",
-                {"retryAfter": wait},
-            )
+            often = f"{rate.burst} {rate.name} events at once or {rate.per_second:g} a second"
+            raise too_early(f"more than {often}", bucket.wait)
 
     def spend(self, user_id: str, rate: Rate, amount: float) -> float:
         """Take tokens, if need be on credit. Return the seconds until the credit is paid back."""

@@ -134,7 +134,9 @@ class Lock(Record, frozen=True):
 
 
 class LockRequest(Record, frozen=True):
-    """Somebody asks the holder of an exclusive lock to hand it over, for so many `seconds`."""
+    """Somebody asks the holder of an exclusive lock to hand it over. The request ends after
+    `seconds`.
+    """
 
     id: str
     project_id: str
@@ -173,9 +175,9 @@ class Deletion(Record, frozen=True):
 
 
 class Save(Record, frozen=True):
-    """What a file was after a save; or after `count` saves within five minutes, which people caused
-    who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save.
-    `filePath` is the path that the file had.
+    """A file as it was after a save, or after `count` saves within five minutes by people who typed
+    together. `users` are all of them. `savedBy` and `savedAt` tell of the last save. `filePath` is
+    the path that the file had.
     """
 
     id: str

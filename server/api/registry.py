@@ -59,7 +59,7 @@ class Call(Generic[P]):
 
     @property
     def store(self) -> Store:
-        """Return the application's data, for the work of the sender."""
+        """Return the application's data. Work on the data counts for the sender and the project."""
         owner = self.socket.handshake.address if self.identity.user is None else self.user.id
         return self.services.store.of(owner, getattr(self.payload, "project_id", None))
 
@@ -68,10 +68,10 @@ class Call(Generic[P]):
         return replace(self, identity=identity)
 
     def check_connected(self) -> None:
-        """Make sure that the client is still there, and who it was.
+        """Make sure that the client is still there and acts as the same user.
 
         Raises:
-            EventError: it is gone, or signed out (`UNAUTHORIZED`).
+            EventError: the client is gone or signed out (`UNAUTHORIZED`).
         """
         if not self.socket.connected or identity_of(self.socket) != self.identity:
             raise EventError(
@@ -93,8 +93,8 @@ class Call(Generic[P]):
     ) -> None:
         """Send an event about what this client did to the others in `rooms`, once to each.
 
-        A `volatile` event is left out for clients that cannot take it at once. What is told `here`
-        the other nodes of a cluster tell their clients by themselves.
+        A `volatile` event is left out for clients that cannot take it at once. An event is told
+        only `here`, to this node's clients, where other nodes tell their clients by themselves.
         """
         if rooms and not self.silent:
             others = self.socket.to(rooms)
@@ -118,7 +118,7 @@ class Call(Generic[P]):
             self._pay(rooms)
 
     def _pay(self, rooms: str | Sequence[str]) -> None:
-        """Let the user pay for those who were told."""
+        """Let the user pay for those who were told; see `told`."""
         count = receivers(self.services.io, rooms)
         if count > FEW and self.identity.user is not None:
             self.services.rates.spend(self.user.id, TOLD, count)

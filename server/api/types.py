@@ -81,7 +81,7 @@ Secret = Annotated[
 ]
 Content = Annotated[
     str,
-    # Whatever has a content asks `is_text`.
+    # Whatever takes a content checks it with `is_text`.
     Meta(
         max_length=5_000_000,
         description="a text of at most 5,000,000 characters",

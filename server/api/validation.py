@@ -55,7 +55,7 @@ def invalid(path: str, fault: str) -> EventError:
 
 
 def position(after: str | None) -> int:
-    """Return the number that a list goes on after, 0 for its beginning.
+    """Return the number after which a list goes on, 0 for its beginning.
 
     Raises:
         EventError: `after` is no `next` of such a list (`VALIDATION_ERROR`).

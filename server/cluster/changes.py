@@ -123,7 +123,7 @@ class Changes:
         project = await self._services.store.of(user_id).projects.find(project_id)
         members = {} if project is None else {one.user.id: one.role for one in project.members}
         role = members.get(user_id, None if project is None else project.everyone)
-        # To remember it looks at all users: not for each event that is refused.
+        # `_put_project` looks at all users: too much for each event that is refused.
         if role is not self._services.directory.role(project_id, user_id):
             self._put_project(project_id, project)
 

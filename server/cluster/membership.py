@@ -1,9 +1,9 @@
 """This server among the nodes, which are the servers that share a database.
 
 A node has a lease, which it renews. Locks, for example, belong to nodes. When the lease is over,
-the server has lost all that it had as a node. It knows that before the database lets others have
-it, because it counts the lease from before it asked for it. As soon as the database answers the
-server is a node again, with nothing.
+the server has lost all that it had as a node. The server counts the lease from the moment before it
+asked for it, so the server knows of the loss before the database gives anything to others. As soon
+as the database answers, the server is a node again, with nothing.
 
 Where only one server at a time uses the database, it is a node at no cost for as long as it runs.
 """

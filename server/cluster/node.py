@@ -41,7 +41,7 @@ class Node:
         self.membership = Membership(engine, self, lease)
         self._changes = Changes(services, engine.node)
         self._burial: asyncio.Task[None] | None = None
-        # Who is told that the files of the mirrored project may have changed, or who mirrors it.
+        # Called when the mirrored files may have changed, or which server mirrors them.
         self.on_workspace: Callable[[], object] = lambda: None
 
     async def start(self) -> None:
@@ -53,7 +53,7 @@ class Node:
         await self.membership.start(f"{socket.gethostname()} {os.getpid()}")
 
     async def stop(self) -> None:
-        """Be no node any more. The database is still open."""
+        """Stop being a node, while the database is still open."""
         if self._burial is not None:
             await asyncio.wait([self._burial])
         await self.membership.stop()

@@ -171,7 +171,7 @@ async def edit(call: Call[FileEditPayload]) -> None:
         raise conflict(path, done.version)
     if done.update is not None:
         services.saver.edited(key, is_overdue=done.unsaved >= 1)
-        # Whoever has sent it may be gone by now.
+        # Told also if the sender is gone by now: the change is committed.
         room = document_room(payload.epoch)
         call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])
 

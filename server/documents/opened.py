@@ -48,7 +48,6 @@ class OpenDocuments:
         """
         if self._epochs.get(key) != epoch:
             self.close(key)
-            self._epochs[key] = epoch
         self.remove(key, socket)
         self._epochs[key] = epoch
         self._sockets.setdefault(key, {})[socket.id] = socket

@@ -119,7 +119,9 @@ class Metrics:
 
 
 def render(processes: Iterable[Iterable[Family]]) -> str:
-    """Return the metrics of processes in Prometheus' text format, each of all of them together."""
+    """Return the metrics of processes in Prometheus' text format. The samples of a metric stand
+    together, from whichever process they are.
+    """
     merged: dict[str, Family] = {}
     for families in processes:
         for one in families:

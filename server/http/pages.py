@@ -70,7 +70,7 @@ def readiness(
 def metrics(
     processes: Callable[[], Awaitable[Iterable[Iterable[Family]]]],
 ) -> Callable[..., Awaitable[Response]]:
-    """Return the handler of `/metrics`, of which `processes` gives each one's."""
+    """Return the handler of `/metrics`. `processes` returns the metrics of each process."""
 
     async def answer(_request: Request) -> Response:
         headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]

@@ -12,7 +12,7 @@ from server.http.metrics import Family, Metrics
 from socketio_min import AcknowledgementTimeout, Server
 
 _SECONDS: Final = 1.0
-"""For how long the other workers are asked."""
+"""Seconds for which the answers of the other workers are waited for."""
 
 
 class WorkersMetrics:
@@ -38,7 +38,7 @@ class WorkersMetrics:
             answers = error.responses
         others = []
         for answer in answers:
-            # What is malformed is missing, which is seen.
+            # A malformed answer is left out: people see that a process is missing.
             with contextlib.suppress(msgspec.ValidationError):
                 others.append(msgspec.convert(answer, list[Family]))
         return [own, *others]

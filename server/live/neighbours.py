@@ -114,15 +114,15 @@ class Neighbours:
             await self.ask()
 
     async def end(self) -> None:
-        """Tell the others that the users of this node come to them, and from now on nobody that
-        they leave here.
+        """Tell the others that the users of this node come to them. From now on tell nobody that
+        users leave here.
         """
         self._is_ending = True
         await self._call(_ENDING)
 
     async def caught_up(self) -> None:
-        """Wait until all is heard that was told to somebody who comes from a node that ends: who
-        enters a project before that may hear of it twice.
+        """While clients come from a node that ends, wait until this node has heard all that they
+        were told there. A client that enters a project before may hear of it twice.
         """
         if asyncio.get_running_loop().time() < self._guests_until:
             await self._call(_CAUGHT_UP)
@@ -233,7 +233,9 @@ class Neighbours:
         self._send(message)
 
     def _is_told(self, person: Person) -> bool:
-        """Return whether others are told of a user: when this node ends, only if there still is."""
+        """Return whether others are told of a user. A node that ends tells only of users who still
+        have a socket here.
+        """
         return not self._is_ending or bool(self._sockets.of_user(person.id))
 
     async def _tell_all(self, *_: object) -> None:

@@ -18,7 +18,7 @@ from server.people.access import project_of, project_room
 LIVE: Final = Rate("live", burst=200, per_second=60)
 """How often a user may send events that tell what they are doing."""
 PRESENT: Final = 200
-"""Users that one answer lists, where the client does not say."""
+"""Users that one answer lists, if the client does not say how many."""
 
 
 class PresencePayload(Payload, frozen=True, kw_only=True):

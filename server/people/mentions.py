@@ -47,7 +47,7 @@ def _longest(rest: str, names: list[tuple[str, User]]) -> list[User]:
 
 def _others(rest: str, other: Callable[[str], User | None]) -> Iterator[User]:
     word = _WORD.match(rest)
-    # The end of a sentence that ends with the name.
+    # Without the signs that end a sentence behind the name.
     user = None if word is None else other(word[0].rstrip(".:'\""))
     if user is not None:
         yield user

@@ -1,5 +1,5 @@
-"""Which sockets of this node a user and a session have, and the rooms in which all of them are on
-all nodes.
+"""The sockets of this node, by user and by session. Each socket is also in the room of its user and
+in that of its session, which reach the sockets on all nodes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NONE: Final[dict[str, Socket]] = {}
 
 
 class Sockets:
-    """The connected sockets, by user and by session; `most` is how many act as one user.
+    """The connected sockets, by user and by session; `most` is how many may act as one user.
 
     `changed(user)` is called when a user has another socket, or one fewer.
     """
@@ -35,7 +35,7 @@ class Sockets:
         """Let a socket act as a user.
 
         Raises:
-            EventError: as many others do as allowed (`RATE_LIMIT_EXCEEDED`).
+            EventError: as many others as allowed act as the user (`RATE_LIMIT_EXCEEDED`).
         """
         sockets = self._by_user.get(user_id, _NONE)
         if socket.id not in sockets and len(sockets) >= self._most:

@@ -26,7 +26,7 @@ from server.store.contents import Change
 from server.store.files import deletion
 
 DELETIONS: Final = 200
-"""Deletions that one answer lists, where the client does not say."""
+"""Deletions that one answer lists, if the client does not say how many."""
 
 
 class FileDeletePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -141,8 +141,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
 
 def _since() -> str:
     """Return the time since which deletions are in the bin."""
-    since = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
-    return since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return timestamp(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
 
 
 async def _tell(

@@ -36,7 +36,7 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
     payload, store = call.payload, call.store
     project_id = payload.project_id
     if payload.file_path is None:
-        project, _, _ = await store.projects.overview(project_id, 1, 1)
+        project = await store.projects.find(project_id)
         name = _archive("" if project is None else project.name)
         ticket = Ticket(call.user.id, project_id, "", name, False)
     else:

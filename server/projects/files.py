@@ -37,7 +37,7 @@ from server.store.document_records import Replaced
 from server.store.files import Edit, Moment, deletion
 
 FILES: Final = 1_000
-"""Files that one answer lists, where the client asks for no fewer."""
+"""Files that one answer lists at the most."""
 MAX_PART: Final = 131_072
 """Bytes of a file that one answer has. The loop encodes the answer without a pause: in 3 ms where
 JSON escapes every character, and in 0.1 ms otherwise.

@@ -16,7 +16,7 @@ from server.projects.mirroring import mirror
 from server.store.connection import Connection
 
 SAVES: Final = 100
-"""Saves that one answer lists, where the client does not say."""
+"""Saves that one answer lists, if the client does not say how many."""
 
 
 class FileHistoryPayload(ProjectPagePayload, frozen=True, kw_only=True):

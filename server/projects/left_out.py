@@ -71,6 +71,6 @@ def left_out_part(path: str) -> tuple[str, str]:
     for part in (*folders(path), path):
         reason = refusal(part)
         if reason:
-            # The same for all names that it is the reason of.
+            # Without the name, so that all names with this reason are told of together.
             return part, reason.replace(repr(part.rpartition("/")[2]), "this")
     return "", ""

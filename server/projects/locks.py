@@ -23,7 +23,7 @@ from server.people.access import project_room
 from server.projects.lock_keeper import LockKeeper
 
 LOCKS: Final = 200
-"""Locks that one answer lists, where the client does not say."""
+"""Locks that one answer lists, if the client does not say how many."""
 
 
 class LockPayload(ProjectPayload, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from server.documents.line_ends import plain_ends
+
 MAX_EXCERPT: Final = 240
 """Characters of a line that are shown with a hit."""
 MAX_REPLACED: Final = 2_000
@@ -16,7 +18,6 @@ MAX_REPLACED: Final = 2_000
 _BEFORE: Final = 60
 """Characters of the line before a hit that are shown."""
 _WHOLE_WORD: Final = r"(?<!\w)(?:{})(?!\w)"
-_LINE_ENDS: Final = re.compile("\r\n?")
 _TEMPLATE: Final = re.compile(r"\$(?:\$|&|([1-9]\d?))|\\([nt\\])")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\"}
 
@@ -52,7 +53,7 @@ def find(
         return {"fault": str(error)[:200]}
     files: list[tuple[str, list[dict[str, Any]]]] = []
     for done, (path, content) in enumerate(texts):
-        text = _LINE_ENDS.sub("\n", content) if "\r" in content else content
+        text = plain_ends(content)
         hits: list[dict[str, Any]] = []
         for number, hit in enumerate(_hits(pattern, text, wanted)):
             if number < skip:

@@ -134,7 +134,7 @@ def all_files(tree: Tree) -> list[str]:
     """Return the path that stands for everything, if everything is not too much.
 
     Raises:
-        StoreError: it is.
+        StoreError: it is too much.
     """
     count = total = 0
     for path in filter(_is_mirrored, tree.files()):

@@ -149,7 +149,8 @@ def _paths(call: Call[Any]) -> tuple[str, str]:
     """Return both paths of a payload, in their normal form.
 
     Raises:
-        EventError: one is none, or they cannot be from where and to where (`INVALID_FILE_PATH`).
+        EventError: one is no path of a file that clients may change, or the new path is that of
+            the file itself or inside of it (`INVALID_FILE_PATH`).
     """
     payload = call.payload
     source, target = normal(payload.file_path), normal(payload.new_path)

@@ -198,7 +198,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     # Entered before it is read, so that the socket hears of whatever changes after that.
     enter(call, project_id)
     services = call.services
-    # Both in one transaction, if there is not much to do.
+    # Asked at the same time, so that the store may answer both in one transaction.
     (project, files, chat), held = await asyncio.gather(
         call.store.projects.overview(project_id, FILES, messages.HISTORY),
         locks.page(services.locks, project_id, None, None),

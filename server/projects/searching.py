@@ -23,13 +23,13 @@ from msgspec import Meta, field
 
 from server.api.records import File
 from server.api.registry import Call
-from server.api.types import Line, Place, ProjectPagePayload, Record
+from server.api.types import TEXT, Line, Place, ProjectPagePayload, Record
 from server.api.validation import invalid
 from server.background import Worker, WorkFailed
 from server.projects import matching
 
 HITS: Final = 200
-"""Hits of one answer, where the client does not say."""
+"""Hits of one answer, if the client does not say how many."""
 MAX_SEARCHED: Final = 1_100_000
 """Bytes of a file; a larger file is not searched. All that can be edited are smaller."""
 MAX_TOTAL: Final = 4_000_000
@@ -49,7 +49,7 @@ Query = Annotated[
     Meta(
         min_length=1,
         max_length=1_000,
-        pattern=r"^[^\u0000\ud800-\udfff]*$(?!\n)",
+        pattern=TEXT,
         description=_QUERY_DESCRIPTION,
     ),
 ]

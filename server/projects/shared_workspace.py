@@ -7,8 +7,8 @@ What clients have changed is written, what programs have changed is taken over. 
 directory is right, as for a server that is alone; what the client had saved is in the history.
 
 If that server dies, the next one compares everything and goes on. What the former one was in the
-middle of is known. Should it live on without its lease, the database takes nothing from it, and it
-looks before each file that it writes whether it still has the task.
+middle of is known. If the former one lives on without its lease, the database takes nothing from
+it, and before each file that it writes it looks whether it still has the task.
 
 A client's change is acknowledged when it is committed, and on the disk a moment later.
 """
@@ -100,7 +100,7 @@ class SharedWorkspace:
     # -- what events ask
 
     def mirrors(self, _project_id: str) -> bool:
-        """Return whether a change is to be written to the directory: not by who has made it."""
+        """Return False: the server that has made a change does not write it to the directory."""
         return False
 
     @contextlib.asynccontextmanager
@@ -172,7 +172,7 @@ class SharedWorkspace:
         finally:
             stop.set()
             await asyncio.gather(following, return_exceptions=True)
-        # If it has ended by itself, it says why.
+        # If it has failed, this raises why.
         await following
 
     async def _follow(self, tree: Tree, stop: asyncio.Event) -> None:
@@ -287,7 +287,7 @@ def _put(tree: Tree, path: str, content: bytes | None, before: str) -> bool:
     if content is not None and len(content) > MAX_FILE:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     if _hash(tree.read(path, MAX_FILE)) != before:
-        # Of this there is news as well.
+        # The watcher tells of what has changed it.
         return False
     if content is None:
         tree.delete(path)

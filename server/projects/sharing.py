@@ -169,5 +169,5 @@ def _take_out(
     call.services.io.server_side_emit(node_events.MEMBER_GONE, project_id, user_id)
     gone = ProjectDeleted(project_id=project_id)
     call.tell(sockets_room(user_id), gone, project_id=project_id)
-    # The locks of connections that are lost.
+    # Also the locks of lost connections, whose sockets are gone.
     lock_news.withdraw(call.services, project_id, user_id)

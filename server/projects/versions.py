@@ -23,7 +23,7 @@ from server.store.connection import Connection
 from server.store.contents import Change
 
 VERSIONS: Final = 200
-"""Versions that one answer lists, where the client does not say."""
+"""Versions that one answer lists, if the client does not say how many."""
 MAX_LISTED: Final = 1_000
 """Changed files that the answer to `version:restore` lists."""
 MAX_AT_ONCE: Final = 100

@@ -25,6 +25,7 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.services import Services
+from server.projects.files import TOLD_AT_ONCE
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import all_files, expanded, read_some, survey
@@ -50,8 +51,6 @@ _AT_ONCE: Final = 100
 _LANES: Final = 2
 """Turns at once: the files of one are read, and told of, while the database has those of another.
 """
-_TOLD_AT_ONCE: Final = 25
-"""Changes that everybody hears of before other tasks have a turn."""
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -326,7 +325,7 @@ class Workspace:
                 if text is not None and text != found[path]:
                     merged[path] = text
                 number += 1
-                if number % _TOLD_AT_ONCE == 0:
+                if number % TOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)

@@ -19,6 +19,7 @@ from server.api.errors import Code
 from server.api.registry import EventSpec
 from server.api.types import Payload, Record
 from server.events import EVENTS
+from server.reference.structs import has_any_data
 
 VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/{name}"
@@ -111,7 +112,7 @@ def _acknowledgement(spec: EventSpec) -> dict[str, Any]:
 
 def _data_schema(kind: type[Announcement]) -> Any:
     # An event with a `data` of its own may have any value.
-    return _ANYTHING if "data" in vars(kind) else _schema(kind)
+    return _ANYTHING if has_any_data(kind) else _schema(kind)
 
 
 def _schema(kind: Any) -> Any:
@@ -123,7 +124,7 @@ def _schema(kind: Any) -> Any:
 def _components() -> dict[str, Any]:
     kinds = [spec.payload for spec in EVENTS.values() if spec.is_object]
     kinds += [spec.result for spec in EVENTS.values() if spec.result is not None]
-    kinds += [kind for kind in ANNOUNCEMENTS.values() if "data" not in vars(kind)]
+    kinds += [kind for kind in ANNOUNCEMENTS.values() if not has_any_data(kind)]
     _, found = msgspec.json.schema_components([*kinds, Envelope], ref_template=_SCHEMAS)
     for schema in found.values():
         if "description" in schema:

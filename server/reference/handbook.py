@@ -15,7 +15,7 @@ from server.api.registry import EventSpec
 from server.api.types import Metadata, Payload
 from server.api.validation import words
 from server.events import EVENTS
-from server.reference.structs import fields_of, structs_in
+from server.reference.structs import fields_of, has_any_data, structs_in
 
 _TITLES: Final = {
     "auth": "Sessions",
@@ -103,7 +103,7 @@ def _heard(kind: type[Announcement], shown: dict[str, type]) -> Iterator[str]:
     yield f"### `{kind.event}` (heard)\n"
     yield _about(kind) + "\n"
     yield f"Heard by {kind.heard_by}.\n"
-    if "data" not in vars(kind):
+    if not has_any_data(kind):
         _collect_fields(fields_of(kind), shown)
         yield from _table(fields_of(kind))
 

@@ -278,9 +278,14 @@ def _protocol(name: str, about: str, *overloads: Iterable[str]) -> str:
 
 def _call(keyword: str, spec: EventSpec) -> Iterator[str]:
     result = "Nothing" if spec.result is None else spec.result.__name__
+    parameters = [f'event: Literal["{spec.name}"]', _payload_parameter(spec)]
+    return _overload(keyword, parameters, f"events.{result}")
+
+
+def _payload_parameter(spec: EventSpec) -> str:
+    """Return the parameter for the payload, which may be left out if none of its fields must be."""
     is_needed = spec.is_object and any(field.required for field in fields_of(spec.payload))
-    payload = "payload: Payload" if is_needed else "payload: Payload | None = None"
-    return _overload(keyword, [f'event: Literal["{spec.name}"]', payload], f"events.{result}")
+    return "payload: Payload" if is_needed else "payload: Payload | None = None"
 
 
 def _any_call(keyword: str) -> Iterator[str]:
@@ -296,9 +301,8 @@ def _list_all(keyword: str, spec: EventSpec) -> Iterator[str]:
     if spec.result is None or spec.name.endswith((":history", ":search")):
         return
     [items] = [one.type for one in fields_of(spec.result) if isinstance(one.type, inspect.ListType)]
-    is_needed = any(field.required for field in fields_of(spec.payload))
-    payload = "payload: Payload" if is_needed else "payload: Payload | None = None"
-    parameters = [f'event: Literal["{spec.name}"]', payload, "after: str | None = None"]
+    event = f'event: Literal["{spec.name}"]'
+    parameters = [event, _payload_parameter(spec), "after: str | None = None"]
     yield from _overload(keyword, parameters, f"list[events.{_type(items.item_type)}]")
 
 

@@ -1,4 +1,4 @@
-"""What the first start puts into an empty database, so that the document's snippets work."""
+"""What the first start puts into an empty database, so that the snippets of the docs work."""
 
 from __future__ import annotations
 

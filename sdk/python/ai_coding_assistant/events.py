@@ -475,13 +475,13 @@ class ChatMessageResult(TypedDict):
 
 
 class ChatMessageSent(TypedDict):
-    """Somebody has said something to the people of the project. One's own comes as well."""
+    """Somebody has said something to the people of the project. The sender hears it too."""
 
     message: PeopleMessage
 
 
 class ChatRead(TypedDict):
-    """One has read a message and all before it, on another connection."""
+    """The user has read a message and all before it, on another connection."""
 
     messageId: str
     unread: int
@@ -802,9 +802,9 @@ class FileHistoryPayload(Payload):
 
 
 class Save(TypedDict):
-    """What a file was after a save; or after `count` saves within five minutes, which people caused
-    who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save.
-    `filePath` is the path that the file had.
+    """A file as it was after a save, or after `count` saves within five minutes by people who typed
+    together. `users` are all of them. `savedBy` and `savedAt` tell of the last save. `filePath` is
+    the path that the file had.
     """
 
     id: str
@@ -1140,7 +1140,9 @@ class LockAskPayload(Payload):
 
 
 class LockRequest(TypedDict):
-    """Somebody asks the holder of an exclusive lock to hand it over, for so many `seconds`."""
+    """Somebody asks the holder of an exclusive lock to hand it over. The request ends after
+    `seconds`.
+    """
 
     id: str
     projectId: str
@@ -1231,7 +1233,9 @@ class NotificationNew(TypedDict):
 
 
 class NotificationRead(TypedDict):
-    """One has read notifications on another connection: those of `ids`, or all without."""
+    """The user has read notifications on another connection: those with `ids`, or all if there are
+    no `ids`.
+    """
 
     unread: int
     ids: NotRequired[list[str]]

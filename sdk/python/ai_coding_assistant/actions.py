@@ -18,7 +18,8 @@ async def accept_action(
     acknowledgement of the change.
 
     Raises:
-        Refused: the file has changed since (`VERSION_CONFLICT`), somebody holds it, or may not.
+        Refused: the file has changed since (`VERSION_CONFLICT`), or somebody holds it, or the user
+            may not change it.
         Unreachable: the connection was lost, or there is no answer.
     """
     file = {
@@ -38,7 +39,7 @@ async def reject_action(
     """Say that what an action of a response proposes is not wanted: it is not offered again.
 
     Raises:
-        Refused: somebody has decided otherwise (`VERSION_CONFLICT`), or may not.
+        Refused: somebody has decided otherwise (`VERSION_CONFLICT`), or the user may not.
         Unreachable: the connection was lost, or there is no answer.
     """
     await _decide(socket, project_id, response, action, "rejected")

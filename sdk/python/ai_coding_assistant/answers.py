@@ -16,10 +16,11 @@ GRACE: Final = 15.0
 
 
 class Answer:
-    """It listens from before the message is sent, so that none of its events is missed.
+    """The answer to a message. It listens from before the message is sent, so that none of its
+    events is missed.
 
-    `on_chunk` hears the pieces of the text; `stop(request_id)` is called when it returns False.
-    Without a project the answer is of none.
+    `on_chunk` hears the pieces of the text; `stop(request_id)` is called when `on_chunk` returns
+    False. Without a `project_id` the answer is for no project.
     """
 
     def __init__(
@@ -103,12 +104,13 @@ class Answer:
             if message["role"] == "assistant":
                 self._response.set_result(message["response"])
                 return
-        # A server of before does not say. What was asked after this has no message there.
+        # A message that is not `found` was sent after the project was entered. An older server does
+        # not tell which requests it is `answering`.
         if found and request_id not in joined.get("answering", [request_id]):
             self.fail(Unreachable("the answer failed while the connection was lost"))
 
     def fail(self, error: SDKError) -> None:
-        """End it with an error, if it has not ended."""
+        """End the answer with an error, unless it has ended."""
         self.close()
         if not self._response.done():
             self._response.set_exception(error)

@@ -13,12 +13,12 @@ from ai_coding_assistant.errors import FAILURES, Refused, SDKError, Unreachable
 logger = logging.getLogger("ai_coding_assistant")
 
 INTRODUCE_SECONDS: Final = 1.0
-"""How long to wait before introducing oneself again to a server that has failed."""
+"""Seconds after which a client introduces itself again to a server that has failed."""
 
 WAIT_SECONDS: Final = 20.0
-"""How long what is to be sent waits for a client that comes back."""
+"""Seconds that what is to be sent waits for a client that comes back."""
 LEAVE_SECONDS: Final = 10.0
-"""How long acknowledgements are waited for before a server that is about to end is left."""
+"""Seconds that acknowledgements are waited for before a server that is about to end is left."""
 
 Arrival = asyncio.Future[None]
 """Done when a connection is let in; it fails if the connection is refused, or lost before."""
@@ -27,9 +27,10 @@ Arrival = asyncio.Future[None]
 class Arrivals:
     """The arrivals of one client, of which at most one is expected at a time.
 
-    `introduce()` says who one is, and takes up what there was before. `finish()` lets nothing more
-    be sent, and waits for what is due. `reconnect()` makes another connection at once;
-    `disconnect()` ends it for good. `comes_back` says whether a lost connection is made again.
+    `introduce()` tells the server who the client is, and takes up what there was before. `finish()`
+    lets nothing more be sent, and waits for what is due. `reconnect()` makes another connection at
+    once; `disconnect()` ends it for good. `comes_back` says whether a lost connection is made
+    again.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Arrivals:
         self._is_in = asyncio.Event()
         self._is_in.set()
         self._held: list[Callable[[], object]] = []
-        # Whether the last wait for it ended well.
+        # Whether the client had come back when the last wait for that ended.
         self._is_back = False
         # Whether it is about to go to another server.
         self._is_moving = False
@@ -68,14 +69,14 @@ class Arrivals:
         return self._expected
 
     async def come(self, connect: Callable[[], Awaitable[object]]) -> None:
-        """Connect, and wait until one is in; also at another server, if one goes on to that.
+        """Connect, and wait until the client is let in, at another server if it goes on to one.
 
         Raises:
             Refused: the session is over.
             Unreachable: there is no answer, or the client was disconnected meanwhile.
         """
         while True:
-            # The one from before the wait: it ends with this connection, whatever comes after it.
+            # Kept from before the wait: this arrival ends with this connection.
             arrival = self.expected()
             await connect()
             try:
@@ -87,9 +88,9 @@ class Arrivals:
                 return
 
     async def come_in(self, arrival: Arrival) -> bool:
-        """Introduce oneself on a connection that has just been made. Return whether one is in.
+        """Introduce the client on a connection that has just been made. Return whether it is in.
 
-        Whoever is refused is disconnected, and whoever waits for the arrival hears why.
+        A client that is refused is disconnected, and whoever waits for the arrival hears why.
         """
         try:
             await self._surely_introduce(arrival)
@@ -110,7 +111,7 @@ class Arrivals:
         """Take note that the connection is lost, for good unless it `comes_back`."""
         arrival, self._expected = self._expected, None
         if comes_back and self._is_moving:
-            # The server was faster.
+            # The server has ended the connection before the client did.
             self._is_moving = False
             self._reconnect()
         if arrival is not None:
@@ -128,7 +129,7 @@ class Arrivals:
     # -- what is to be sent while one comes back
 
     async def until_in(self, event: str) -> None:
-        """Wait until the client is where it was, before an event is sent.
+        """Wait until the client has taken up what it had, before an event is sent.
 
         Raises:
             Unreachable: it does not come back, or not in time.
@@ -142,7 +143,7 @@ class Arrivals:
             raise Unreachable(f"{event} was not sent: the connection is lost")
 
     def when_in(self, send: Callable[[], object]) -> None:
-        """Call `send()`, now or when the client is where it was."""
+        """Call `send()`, now or when the client has taken up what it had."""
         if self._is_in.is_set():
             send()
         else:
@@ -161,7 +162,7 @@ class Arrivals:
     def move(self) -> None:
         """Go to another server: the present one is about to end, and others go on."""
         if not (self._came_in and self._is_in.is_set()):
-            # It is introducing itself: that is not worth the while here.
+            # The client is introducing itself: it need not come to an end here.
             if self._comes_back:
                 self._left = self._expected
                 self._reconnect()
@@ -182,14 +183,16 @@ class Arrivals:
             self._reconnect()
 
     async def _surely_introduce(self, arrival: Arrival) -> None:
-        """Introduce oneself, again and again to a server that fails: one that is stopping says so,
-        and ends the connection a moment later; one whose database is away will have it back.
+        """Introduce the client, again and again to a server that fails. A server that is stopping
+        says so, and ends the connection a moment later. One whose database is away will have it
+        back.
         """
         while True:
             try:
                 return await self._introduce()
             except (Refused, Unreachable) as error:
-                # Who connects hears that nothing answers; who comes back has been answered before.
+                # A client that connects for the first time hears that nothing answers. A client
+                # that comes back was answered before, and tries again.
                 passes = error.code in FAILURES if isinstance(error, Refused) else self._came_in
                 # Another connection introduces itself.
                 if not passes or not self._comes_back or arrival is not self._expected:

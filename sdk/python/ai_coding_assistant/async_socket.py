@@ -31,7 +31,9 @@ from socketio_min import Client, SocketIOClientOptionValues, SocketIOError
 from socketio_min.handlers import check_event
 
 RESPONSE_TIMEOUT: Final = 150.0
-"""The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
+"""Seconds that a response is waited for. The server gives the assistant two minutes, unless
+AI_TIMEOUT says otherwise.
+"""
 
 _FOR_GOOD: Final = ("io server disconnect", "io client disconnect")
 """Reasons of a lost connection after which it does not come back by itself."""
@@ -104,7 +106,7 @@ class AsyncAICodingAssistantSocket:
 
     @property
     def user(self) -> events.User | None:
-        """Return who one is, once connected; None for a guest who has not joined a project."""
+        """Return the user of a connected client; None for a guest who has not joined a project."""
         return self._identity.user
 
     @property
@@ -129,10 +131,10 @@ class AsyncAICodingAssistantSocket:
     # -- connecting
 
     async def connect(self) -> events.User | None:
-        """Connect and authenticate. Return who one is, None for a guest.
+        """Connect and authenticate. Return the client's user, None for a guest.
 
         Waits for a server as long as it takes, unless `reconnection_attempts` or `reconnection` say
-        otherwise. Where the server runs in open mode, a session that is over makes one a guest.
+        otherwise. Where the server runs in open mode, a client whose session is over is a guest.
         May be cancelled, and called by several at once.
 
         Raises:
@@ -238,7 +240,7 @@ class AsyncAICodingAssistantSocket:
     async def call(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
 
-        While the client comes back after a lost connection, it waits until it is where it was.
+        While the client comes back after a lost connection, the event waits for that.
 
         Raises:
             Refused: the server refused it, or dropped it (`RATE_LIMIT_EXCEEDED`).
@@ -250,7 +252,7 @@ class AsyncAICodingAssistantSocket:
 
     @typed_call
     async def ask(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
-        """Do what `call` does, at once: for what the client says to come back.
+        """Do what `call` does, without waiting: for the events with which the client comes back.
 
         Raises:
             Refused, Unreachable: as `call`.
@@ -258,7 +260,7 @@ class AsyncAICodingAssistantSocket:
         return await self._sending.call(event, payload or {})
 
     async def until_in(self, event: str) -> None:
-        """Wait until the client is where it was, before an event is sent.
+        """Wait until the client has taken up what it had, before an event is sent.
 
         Raises:
             Unreachable: it does not come back, or not in time.
@@ -363,8 +365,8 @@ class AsyncAICodingAssistantSocket:
         An answer for a project goes on while the connection is lost, up to 15 seconds; the pieces
         that are written meanwhile are not heard, but are in the response. A message for a project
         whose acknowledgement is lost with the connection is sent again on the next one. It is asked
-        once, because it has a `key`, one of its own if none is given. Who gives the same one again
-        enters the project, and gets the answer that was made or is being made.
+        once, because it has a `key`, one of its own if none is given. With a `key` that was sent
+        before, the client enters the project and gets the answer that was made or is being made.
 
         Raises:
             Refused: the message cannot be taken, or the assistant failed (`AI_SERVICE_ERROR`).

@@ -44,5 +44,5 @@ class BlockingFileLock:
         return self._threads.wait_for(self._lock.write(content, action=action))
 
     def release(self) -> None:
-        """Give it back; see `FileLock.release`."""
+        """Release the lock; see `FileLock.release`."""
         self._threads.wait_for(self._lock.release())

@@ -108,7 +108,7 @@ class AICodingAssistantSocket:
 
     @property
     def user(self) -> User | None:
-        """Return who one is, once connected; None for a guest who has not joined a project."""
+        """Return the user of a connected client; None for a guest who has not joined a project."""
         return self._socket.user
 
     @property

@@ -20,10 +20,10 @@ class Caller(Protocol):
 
     @property
     def ask(self) -> AsyncCall:
-        """Do what `call` does, at once: for what is said to come back."""
+        """Do what `call` does, without waiting: for the events with which a client comes back."""
 
     async def until_in(self, event: str) -> None:
-        """Wait until the client is where it was, before an event is sent."""
+        """Wait until the client has taken up what it had, before an event is sent."""
 
     @property
     def call(self) -> AsyncCall:

@@ -19,7 +19,7 @@ from ai_coding_assistant.utf16 import plain, units
 logger = logging.getLogger("ai_coding_assistant")
 
 RETRY_SECONDS: Final = 1.0
-"""How long to wait before sending again what the server could not take, unless it says so."""
+"""Seconds before what the server could not take is sent again, if the server names no time."""
 
 PASSING: Final = ("INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED", "STORAGE_ERROR", "UNAUTHORIZED")
 """Refusals after which the same is sent again, soon or on the next connection."""
@@ -36,7 +36,7 @@ class Editor(Caller, Protocol):
 
 
 class Document:
-    """Made by `open_document`; `async with` closes it at the end.
+    """An open file, made by `open_document`; `async with` closes it at the end.
 
     What is typed here is in `text` at once, and is sent in the background: `wait` for it where it
     matters. What others type appears in `text` by itself. It goes on over lost connections.
@@ -172,7 +172,7 @@ class Document:
     # -- what the socket tells
 
     async def open(self) -> None:
-        """Open it for the first time.
+        """Open the file for the first time.
 
         Raises:
             Refused: there is no such file, or it is too long.
@@ -261,7 +261,7 @@ class Document:
                 else:
                     raise
             else:
-                # One's own is heard before the acknowledgement.
+                # The client hears its own change before the acknowledgement.
                 if self._replica.in_flight is not None and self._replica.number == number:
                     await self._reopen()
         if self._replica.is_settled:

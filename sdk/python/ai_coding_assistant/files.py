@@ -101,7 +101,7 @@ async def restore_save(
 
     Raises:
         Refused: the save is not in the file's history any more (`NOT_FOUND`), somebody holds
-            the file, or may not.
+            the file, or the user may not.
         Unreachable: there is no answer.
     """
     payload = {"projectId": project_id, "filePath": file_path, "saveId": save_id}
@@ -139,12 +139,12 @@ async def upload_file(
     base_revision: int | None = None,
 ) -> File:
     """Create a file of any kind, of at most 5 MB, or replace it if `overwrite` or if it has the
-    `base_revision`; returns the file. Bytes that are UTF-8 become a text.
+    `base_revision`. Return the file. Bytes that are UTF-8 become a text.
 
     Done as a whole or not at all: after `Unreachable` it may be called again.
 
     Raises:
-        Refused: it is there already (`VERSION_CONFLICT`), somebody holds it, or may not.
+        Refused: it is there already (`VERSION_CONFLICT`), somebody holds it, or the user may not.
         Unreachable: the connection was lost, or there is no answer.
     """
     payload = {
@@ -177,7 +177,7 @@ async def move_file(
 
     Raises:
         Refused: something is there already (`VERSION_CONFLICT`; a file gives way to a file with
-            `overwrite`), somebody holds one of the files, or may not.
+            `overwrite`), somebody holds one of the files, or the user may not.
         Unreachable: there is no answer.
     """
     paths = {"filePath": file_path, "newPath": new_path, "overwrite": overwrite}
@@ -187,7 +187,7 @@ async def move_file(
 async def copy_file(
     socket: Caller, project_id: str, file_path: str, new_path: str
 ) -> FileCopyResult:
-    """Copy a file or folder. Return and raises what `move_file` does."""
+    """Copy a file or folder. Return what `move_file` returns, and raise what it raises."""
     paths = {"filePath": file_path, "newPath": new_path}
     return await socket.call("file:copy", {"projectId": project_id, **paths})
 
@@ -196,7 +196,7 @@ async def delete_file(socket: Caller, project_id: str, file_path: str) -> FileDe
     """Put a file or folder into the bin. Return `{filePath, deletionId, count}`.
 
     Raises:
-        Refused: there is no such file (`NOT_FOUND`), somebody holds it, or may not.
+        Refused: there is no such file (`NOT_FOUND`), somebody holds it, or the user may not.
         Unreachable: there is no answer.
     """
     return await socket.call("file:delete", {"projectId": project_id, "filePath": file_path})
@@ -205,8 +205,8 @@ async def delete_file(socket: Caller, project_id: str, file_path: str) -> FileDe
 async def restore_file(
     socket: Caller, project_id: str, deletion_id: str, new_path: str | None = None
 ) -> BinRestoreResult:
-    """Take a file or folder out of the bin, to its own path or to `new_path`; returns
-    `{filePath, count}`. `list_all("bin:list", …)` has what is in it.
+    """Take a file or folder out of the bin, to its own path or to `new_path`. Return
+    `{filePath, count}`. `list_all("bin:list", …)` has what is in the bin.
 
     Raises:
         Refused: it is not in the bin any more (`NOT_FOUND`), or something is at its path

@@ -53,7 +53,7 @@ class Handlers:
 
 
 def trimmed(function: Callable[..., object]) -> Callable[..., object]:
-    """Return the handler, to be called with more arguments than it takes."""
+    """Return a function that calls the handler with as many arguments as the handler takes."""
     most = most_arguments(function)
     return function if most is None else lambda *args: function(*args[:most])
 

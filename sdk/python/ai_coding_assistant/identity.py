@@ -1,4 +1,4 @@
-"""Who the user of a client is, which is said on every connection."""
+"""Who the user of a client is, which the server is told on every connection."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Identity:
         return None if self.session_id is None else {"sessionId": self.session_id}
 
     def hear(self, event: str, data: dict[str, Any]) -> None:
-        """Take an event: it may be that the session has another id."""
+        """Take an event, which may tell another id of the session."""
         if event == "auth:session" and "id" in data["session"]:
             self.session_id = data["session"]["id"]
 
     async def present(self) -> None:
-        """Say who one is. Whose session is over is a guest where the server runs in open mode.
+        """Tell the server who the user is. A client whose session is over is a guest where the
+        server runs in open mode.
 
         Raises:
             Refused: the session is over (`UNAUTHORIZED`), or the server cannot tell now.

@@ -9,7 +9,9 @@ from ai_coding_assistant.errors import Unreachable
 
 
 class LockRequest:
-    """It listens from before the request is sent, so that the answer is not missed."""
+    """A request for a lock. It listens from before the request is sent, so that the answer is not
+    missed.
+    """
 
     def __init__(self) -> None:
         self._answers: dict[str, str] = {}

@@ -14,8 +14,8 @@ LockType = Literal["exclusive", "shared"]
 
 RETAKINGS: Final = 6
 RETAKE_SECONDS: Final = 0.05
-"""How often, and how long after the first refusal, a lock is taken back that oneself has elsewhere;
-after each further one twice as long.
+"""How often a client tries to take back a lock that its former connection still has, and how many
+seconds after the first refusal; twice as many after each further one.
 """
 
 
@@ -28,13 +28,13 @@ class Holder(Caller, Protocol):
 
     @property
     def user(self) -> User | None:
-        """Return who one is, None if that is not known."""
+        """Return the client's user, None if that is not known."""
 
 
 class FileLock:
-    """Made by `lock_file`; `async with` acquires and releases it.
+    """A lock, made by `lock_file`; `async with` acquires and releases it.
 
-    `held` turns False when it is released, and when it was lost to somebody else during a
+    `held` turns False when the lock is released, and when it was lost to somebody else during a
     disconnection. `token` grows with every lock of the server, and is 0 before the first.
     """
 
@@ -80,8 +80,8 @@ class FileLock:
         return {"projectId": self.project_id, "filePath": self.file_path}
 
     async def take_again(self) -> None:
-        """Take it back after a lost connection, unless somebody else was faster, or it was released
-        meanwhile.
+        """Take the lock back after a lost connection, unless somebody else was faster, or the lock
+        was released meanwhile.
 
         Raises:
             Refused: the server cannot give locks now (`FAILURES`).
@@ -128,14 +128,15 @@ class FileLock:
         return await self._socket.call("file:change", payload)
 
     async def release(self) -> None:
-        """Give it back; does nothing if it is not held, or if somebody else has it by now.
+        """Release the lock. Does nothing if it is not held, or if somebody else has it by now.
 
         Raises:
             Unreachable: there is no answer. The server releases it with the connection.
         """
         if self.held:
             try:
-                # Whoever comes back takes it again before: the former connection keeps it a while.
+                # A client that comes back first takes the lock again, which its former connection
+                # keeps for a while.
                 await self._socket.until_in("file:unlock")
             finally:
                 self.lose()

@@ -27,7 +27,7 @@ async def invite(
     can become a member, for so many days, and with `uses` so often.
 
     Raises:
-        Refused: one is no owner of the project, or it has too many.
+        Refused: the user is no owner of the project, or it has too many invitations.
         Unreachable: the connection was lost, or there is no answer.
     """
     payload = {"projectId": project_id, "role": role, "days": days, "uses": uses}
@@ -38,7 +38,7 @@ async def accept_invitation(socket: Caller, token: str) -> InvitationAcceptResul
     """Become a member by an invitation: `{"project": …, "role": …}`.
 
     Raises:
-        Refused: it is unknown or over (`NOT_FOUND`).
+        Refused: the invitation is unknown or over (`NOT_FOUND`).
         Unreachable: the connection was lost, or there is no answer.
     """
     return await socket.call("invitation:accept", {"token": token})

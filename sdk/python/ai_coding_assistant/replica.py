@@ -83,7 +83,7 @@ class Replica:
         self.version = answer["version"]
 
     def hear(self, update: Mapping[str, Any]) -> bool:
-        """Take the next update, of whomever. Return whether it is another one's."""
+        """Take the next update of the document. Return whether somebody else has made it."""
         self.version += 1
         whose = (update["user"]["id"], update["author"], update["number"])
         change = read(update["change"])
@@ -95,7 +95,7 @@ class Replica:
         return True
 
     def _replace(self, content: str, number: int) -> None:
-        """Take another text: its difference from what the server had is one change of another."""
+        """Take another text. Its difference from what the server had is a change of another."""
         if self.epoch and self.in_flight is not None and number >= self.number:
             # It was taken before the history went.
             self._base = self.in_flight.applied(self._base)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.server.cluster_proof.stage import Stage, swallowing
+from tests.server.cluster_proof.stage import Stage
 
 Deed = Callable[[Stage, float], Awaitable[float]]
 """Takes the stage, and how long what is away stays away, in seconds."""
@@ -31,7 +31,7 @@ async def a_worker_is_killed(stage: Stage, seconds: float) -> float:
 async def a_node_is_unreachable(stage: Stage, seconds: float) -> float:
     """Swallow all between a node's machine and the others: nginx, Redis and PostgreSQL."""
     node = stage.nodes[0]
-    with swallowing([node.from_nginx, node.to_postgres, node.to_redis]):
+    async with stage.network.swallowing([node.from_nginx, node.to_postgres, node.to_redis]):
         await asyncio.sleep(seconds)
     return time.monotonic()
 
@@ -46,7 +46,7 @@ async def redis_is_killed(stage: Stage, seconds: float) -> float:
 
 async def redis_is_unreachable(stage: Stage, seconds: float) -> float:
     """Swallow all between the nodes and Redis."""
-    with swallowing([node.to_redis for node in stage.nodes]):
+    async with stage.network.swallowing([node.to_redis for node in stage.nodes]):
         await asyncio.sleep(seconds)
     return time.monotonic()
 
@@ -61,7 +61,7 @@ async def postgres_is_killed(stage: Stage, seconds: float) -> float:
 
 async def postgres_is_unreachable(stage: Stage, seconds: float) -> float:
     """Swallow all between the nodes and PostgreSQL."""
-    with swallowing([node.to_postgres for node in stage.nodes]):
+    async with stage.network.swallowing([node.to_postgres for node in stage.nodes]):
         await asyncio.sleep(seconds)
     return time.monotonic()
 
@@ -69,7 +69,7 @@ async def postgres_is_unreachable(stage: Stage, seconds: float) -> float:
 async def a_worker_is_killed_without_postgres(stage: Stage, seconds: float) -> float:
     """Kill a worker while PostgreSQL is unreachable: its clients come back to one without it."""
     node = stage.nodes[1]
-    with swallowing([one.to_postgres for one in stage.nodes]):
+    async with stage.network.swallowing([one.to_postgres for one in stage.nodes]):
         await asyncio.sleep(seconds / 4)
         former = await node.kill_worker()
         await asyncio.sleep(seconds / 4)

@@ -11,14 +11,14 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from scripts.cluster import NGINX, free_ports, program
+from tests.server.cluster_proof.network import Network, Way, running_network
 from tests.server.postgres_server import PostgresServer, running_postgres
 from tests.server.wire import connected, http_get
-from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import PATIENCE
 
@@ -46,18 +46,6 @@ async def takes_clients(port: int) -> bool:
     return False
 
 
-@contextmanager
-def swallowing(proxies: Sequence[Proxy]) -> Iterator[None]:
-    """Swallow all that goes by these proxies for as long as the block lasts."""
-    for proxy in proxies:
-        proxy.swallowing = True
-    try:
-        yield
-    finally:
-        for proxy in proxies:
-            proxy.swallowing = False
-
-
 class Node:
     """A node with its workers; each start writes on into the same log.
 
@@ -70,7 +58,7 @@ class Node:
         name: str,
         port: int,
         folder: Path,
-        ways: tuple[Proxy, Proxy, Proxy],
+        ways: tuple[Way, Way, Way],
     ) -> None:
         self.name = name
         self.port = port
@@ -87,7 +75,8 @@ class Node:
         own = {"NODE_NAME": self.name, "PORT": str(self.port), "HOST": "127.0.0.1"}
         own |= {"WORKERS": str(WORKERS), "DATA_DIR": str(self._folder / self.name)}
         place = f"{DATABASE}@127.0.0.1:{self.to_postgres.port}/{DATABASE}"
-        own |= {"DATABASE_URL": f"postgresql://{place}", "REDIS_URL": self.to_redis.url}
+        redis = f"redis://127.0.0.1:{self.to_redis.port}"
+        own |= {"DATABASE_URL": f"postgresql://{place}", "REDIS_URL": redis}
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -187,7 +176,8 @@ class Node:
 class Stage:
     """All parts. `port` is that of nginx."""
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer) -> None:
+    def __init__(self, network: Network, postgres: PostgresServer, redis: RedisServer) -> None:
+        self.network = network
         self.postgres = postgres
         self.redis = redis
         self.port = 0
@@ -201,11 +191,12 @@ class Stage:
         *ports, self.port = free_ports(1 + len(NAMES))
         socket = self.postgres.folder / ".s.PGSQL.5432"
         for name, port in zip(NAMES, ports, strict=True):
-            ways = [
-                await stack.enter_async_context(proxied(target))
-                for target in (port, socket, self.redis.port)
-            ]
-            node = Node(command, name, port, folder, (ways[0], ways[1], ways[2]))
+            ways = (
+                await self.network.way(port),
+                await self.network.way(socket),
+                await self.network.way(self.redis.port),
+            )
+            node = Node(command, name, port, folder, ways)
             self.nodes.append(node)
             stack.push_async_callback(node.stop)
             await node.start()
@@ -223,6 +214,7 @@ async def staged(stack: AsyncExitStack, folder: Path, module: Sequence[str]) -> 
     """Run a cluster until the stack is closed; its nodes run `python -m` of that."""
     postgres = stack.enter_context(running_postgres())
     redis = stack.enter_context(running_redis())
-    stage = Stage(postgres, redis)
+    network = await stack.enter_async_context(running_network())
+    stage = Stage(network, postgres, redis)
     await stage.start(stack, folder, [sys.executable, "-m", *module])
     return stage

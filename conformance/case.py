@@ -12,14 +12,11 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from conformance.context import Context
+from conformance.context import Context
+from conformance.offer import ENGINE, SOCKET
 
-Run = Callable[["Context"], Awaitable[None]]
-
-ENGINE, SOCKET = "engine", "socket"
+Run = Callable[[Context], Awaitable[None]]
 
 # The beginnings of the ids, in the order of the reports.
 AREAS = {

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.case import ENGINE
 from conformance.connection import Connection, Endpoint, Headers, Reply
 from conformance.errors import CaseFailed, Ended, NotApplicable
 from conformance.expectations import expect_status, expect_websocket, fail_unless
-from conformance.offer import Feature, Offer, Timings
+from conformance.offer import ENGINE, Feature, Offer, Timings
 from conformance.packets import Packet, read_handshake, show
 from conformance.sessions import PollingSession, Session, WebSocketSession
 from conformance.transcript import Transcript
@@ -163,13 +162,17 @@ class Context:
         opened = await self.open_websocket(f"EIO=4&transport=websocket&sid={sid}")
         return WebSocketSession(self, expect_websocket(opened))
 
+    async def probed(self, sid: str) -> WebSocketSession:
+        """Open a WebSocket for a session that polls, and probe it: `2probe` and `3probe`."""
+        candidate = await self.candidate(sid)
+        candidate.send("2probe")
+        await candidate.expect("3probe")
+        return candidate
+
     async def probe(self) -> tuple[PollingSession, WebSocketSession]:
         """Return a polling session and its WebSocket after `2probe` and `3probe`."""
         polling = await self.polling()
-        candidate = await self.candidate(polling.sid)
-        candidate.send("2probe")
-        await candidate.expect("3probe")
-        return polling, candidate
+        return polling, await self.probed(polling.sid)
 
     async def upgrade(self) -> tuple[PollingSession, WebSocketSession]:
         """Return a session carried from polling to WebSocket."""

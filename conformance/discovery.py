@@ -13,11 +13,10 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from conformance.case import ENGINE
 from conformance.connection import Endpoint, Reply
 from conformance.context import Context, Settings
 from conformance.errors import Broken, CaseFailed, Ended, NoAnswer, Refused, Unreachable
-from conformance.offer import Feature, Offer, Timings
+from conformance.offer import ENGINE, Feature, Offer, Timings
 from conformance.packets import read_handshake, show, without_offset
 from conformance.sessions import Session
 from conformance.transcript import printable

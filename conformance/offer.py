@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+# The two servers, by what they are called in a URL.
+ENGINE, SOCKET = "engine", "socket"
+
 
 class Feature(Enum):
     """What cases may need besides a server that answers."""

@@ -15,11 +15,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
+from conformance.case import Case, Needs, Phase
 from conformance.context import Context, Settings
 from conformance.discovery import check_setup, discover
 from conformance.errors import CaseFailed, NoAnswer, NotApplicable, Refused, Unreachable
-from conformance.offer import Feature, Offer, Timings
+from conformance.offer import ENGINE, SOCKET, Feature, Offer, Timings
 from conformance.profiles import Departure
 from conformance.transcript import HAPPENED
 from conformance.verdict import Result, Run, Verdict

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from conformance.connection import Connection, Headers, Reply, within
 from conformance.errors import CaseFailed, Ended, NoAnswer
 from conformance.expectations import expect_status
 from conformance.frames import PING, frame
+from conformance.offer import Offer
 from conformance.packets import (
     Packet,
     decode_payload,
@@ -28,8 +29,29 @@ from conformance.packets import (
 )
 from conformance.websocket import WebSocket
 
-if TYPE_CHECKING:
-    from conformance.context import Context
+
+class Opener(Protocol):
+    """What a session asks of the case that has opened it.
+
+    wait: how many seconds an answer may take. offer: what the server offers.
+    """
+
+    wait: float
+    offer: Offer
+
+    def fits(self, size: int) -> None:
+        """End the case if a payload of so many bytes is above the server's limit."""
+
+    def target(self, query: str) -> str:
+        """Return a request target on the case's path."""
+
+    async def connection(self) -> Connection:
+        """Return a new connection to the server."""
+
+    async def request(
+        self, method: str, query: str, headers: Headers = (), body: bytes | None = None
+    ) -> Reply:
+        """Return the answer to a request on a connection of its own."""
 
 
 class Session:
@@ -101,10 +123,10 @@ class Session:
 class PollingSession(Session):
     """A session that polls. Only `next_packet` and what builds on it polls by itself."""
 
-    def __init__(self, context: Context, handshake: dict[str, Any]) -> None:
+    def __init__(self, opener: Opener, handshake: dict[str, Any]) -> None:
         self.handshake = handshake
-        self.recovers = context.offer.recovers
-        self._context = context
+        self.recovers = opener.offer.recovers
+        self._opener = opener
         self._packets: list[Packet] = []
 
     @property
@@ -114,21 +136,21 @@ class PollingSession(Session):
 
     async def post(self, body: bytes, headers: Headers = ()) -> Reply:
         """POST a body as it is."""
-        return await self._context.request("POST", self.query, headers, body)
+        return await self._opener.request("POST", self.query, headers, body)
 
     async def get(self) -> Reply:
         """GET once."""
-        return await self._context.request("GET", self.query)
+        return await self._opener.request("GET", self.query)
 
     async def park(self) -> Connection:
         """Send a GET and do not wait for its answer."""
-        connection = await self._context.connection()
-        connection.request("GET", self._context.target(self.query))
+        connection = await self._opener.connection()
+        connection.request("GET", self._opener.target(self.query))
         return connection
 
     async def deliver(self, *packets: Packet) -> None:
         body = encode_payload(packets)
-        self._context.fits(len(body))
+        self._opener.fits(len(body))
         reply = await self.post(body)
         if reply.status != 200:
             raise CaseFailed(f"{reply} for the POST", "200 ok")
@@ -137,7 +159,7 @@ class PollingSession(Session):
         await self.post(b"1")
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
-        return await within(self._context.wait, self._next_packet(), expected)
+        return await within(self._opener.wait, self._next_packet(), expected)
 
     async def _next_packet(self) -> Packet:
         while True:
@@ -179,15 +201,15 @@ class PollingSession(Session):
 class WebSocketSession(Session):
     """A session, or a candidate for one, on a WebSocket."""
 
-    def __init__(self, context: Context, socket: WebSocket) -> None:
+    def __init__(self, opener: Opener, socket: WebSocket) -> None:
         self.socket = socket
-        self.recovers = context.offer.recovers
-        self._context = context
+        self.recovers = opener.offer.recovers
+        self._opener = opener
 
     def send(self, *packets: Packet) -> None:
         """Send packets, a frame each."""
         for packet in packets:
-            self._context.fits(len(packet.encode() if isinstance(packet, str) else packet))
+            self._opener.fits(len(packet.encode() if isinstance(packet, str) else packet))
         self.socket.send(*packets)
 
     async def deliver(self, *packets: Packet) -> None:
@@ -200,7 +222,7 @@ class WebSocketSession(Session):
         """
         expected = len(self.socket.pongs) + 1
         self.socket.send_bytes(frame(PING, b"settled?"), "ping frame")
-        await within(self._context.wait, self._until_pong(expected), "a pong frame")
+        await within(self._opener.wait, self._until_pong(expected), "a pong frame")
 
     async def _until_pong(self, expected: int) -> None:
         while len(self.socket.pongs) < expected:
@@ -209,7 +231,7 @@ class WebSocketSession(Session):
                 self.socket.send("3")
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
-        return await within(self._context.wait, self._next_packet(expected), expected)
+        return await within(self._opener.wait, self._next_packet(expected), expected)
 
     async def _next_packet(self, expected: str) -> Packet:
         while True:
@@ -232,7 +254,7 @@ class WebSocketSession(Session):
 
         A farewell may come before: DISCONNECT, or Engine.IO's close packet.
         """
-        limit = self._context.wait if wait is None else wait
+        limit = self._opener.wait if wait is None else wait
         try:
             return await within(limit, self._until_closed(), "the WebSocket to be closed")
         except NoAnswer:

@@ -175,8 +175,7 @@ CIRCLES: Mapping[str, list[set[str]]] = {
     ],
     # What a handler is given names the application, and that answers calls.
     "server": [{"api/registry.py", "api/services.py"}],
-    # A case is run with a context, which opens sessions, which ask it for connections.
-    "conformance": [{"case.py", "context.py", "sessions.py"}],
+    "conformance": [],
     "ai_coding_assistant": [],
 }
 # Where a package is, if not at the root of the repository.

@@ -237,9 +237,7 @@ async def through_an_upgrade(ctx: Context) -> None:
     On the WebSocket: the answer's packet as text and its attachment as a binary frame.
     """
     polling = await ctx.join_polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2probe")
-    await candidate.expect("3probe")
+    candidate = await ctx.probed(polling.sid)
     await polling.deliver(f'451-["message",{hole(0)}]', FIRST)
     candidate.send("5")
     await candidate.expect_json(f'451-["message-back",{hole(0)}]', FIRST)

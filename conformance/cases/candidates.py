@@ -12,7 +12,6 @@ from conformance.errors import CaseFailed
 from conformance.packets import decode_payload
 
 UPGRADE = 'Engine.IO v4, "Upgrade"'
-SUITE = "Engine.IO v4, test suite"
 
 
 @case("EIO-UPG-011", "official server: a candidate that breaks the order is closed", INTEROP)
@@ -104,9 +103,7 @@ async def second_attempt(ctx: Context) -> None:
     except CaseFailed:
         first.socket.connection.abort()
     await asyncio.sleep(0.05)
-    second = await ctx.candidate(polling.sid)
-    second.send("2probe")
-    await second.expect("3probe")
+    second = await ctx.probed(polling.sid)
     second.send("5", "4hello")
     await second.expect("4hello")
 

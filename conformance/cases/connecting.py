@@ -163,9 +163,7 @@ async def after_the_upgrade(ctx: Context) -> None:
     The namespace is still joined.
     """
     polling = await ctx.join_polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2probe")
-    await candidate.expect("3probe")
+    candidate = await ctx.probed(polling.sid)
     candidate.send("5")
     await ctx.works(candidate)
 
@@ -182,7 +180,3 @@ async def reply_comes_first(ctx: Context) -> None:
     packet = await session.next_packet()
     fail_unless(str(packet).startswith("40{"), show(packet), '40{"sid":…}')
     await session.expect_json('42["auth",{}]')
-
-
-FIRST = f"{CONNECT}: CONNECT comes first"
-PAYLOAD = 'Socket.IO v5, "Difference between v5 and v4": the payload is an object'

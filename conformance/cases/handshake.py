@@ -10,8 +10,6 @@ from conformance.packets import read_handshake
 
 HANDSHAKE = 'Engine.IO v4, "Handshake"'
 QUERY = 'Engine.IO v4, "Query parameters"'
-WEBSOCKET = 'Engine.IO v4, "WebSocket"'
-CODES = "error codes of the official server"
 KEYS = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
 
 

@@ -17,7 +17,6 @@ HANDSHAKE = 'Engine.IO v4, "Handshake"'
 QUERY = 'Engine.IO v4, "Query parameters"'
 WEBSOCKET = 'Engine.IO v4, "WebSocket"'
 CODES = "error codes of the official server"
-KEYS = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
 
 
 async def refused(ctx: Context, method: str, query: str) -> Reply:

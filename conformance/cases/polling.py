@@ -13,7 +13,6 @@ from conformance.transcript import printable
 SENDING = 'Engine.IO v4, "Sending data"'
 RECEIVING = 'Engine.IO v4, "Receiving data"'
 ENCODING = 'Engine.IO v4, "Packet encoding: HTTP long-polling"'
-HEADERS = 'Engine.IO v4, "Headers"'
 
 
 async def echoed(session: PollingSession, body: bytes) -> None:

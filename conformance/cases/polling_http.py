@@ -12,9 +12,6 @@ from conformance.expectations import expect, expect_status, fail_unless
 from conformance.offer import Feature
 from conformance.packets import read_handshake
 
-SENDING = 'Engine.IO v4, "Sending data"'
-RECEIVING = 'Engine.IO v4, "Receiving data"'
-ENCODING = 'Engine.IO v4, "Packet encoding: HTTP long-polling"'
 HEADERS = 'Engine.IO v4, "Headers"'
 
 

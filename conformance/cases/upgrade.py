@@ -13,7 +13,6 @@ from conformance.offer import Feature
 from conformance.packets import Packet, decode_payload
 
 UPGRADE = 'Engine.IO v4, "Upgrade"'
-SUITE = "Engine.IO v4, test suite"
 
 
 @case("EIO-UPG-001", UPGRADE, MUST, twin="SIO-ENGINE-008", suite=True)
@@ -48,9 +47,7 @@ async def waiting_poll_is_released(ctx: Context) -> None:
     polling = await ctx.polling()
     waiting = await polling.park()
     await polling.deliver("3")
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2probe")
-    await candidate.expect("3probe")
+    await ctx.probed(polling.sid)
     reply = await waiting.reply(expected="the waiting GET to be answered")
     expect_status(reply, 200, "the waiting GET")
     packets = decode_payload(reply.text)
@@ -94,9 +91,7 @@ async def nothing_is_lost(ctx: Context) -> None:
     """
     polling = await ctx.polling()
     await polling.deliver("4one", "4two", "4three")
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2probe")
-    await candidate.expect("3probe")
+    candidate = await ctx.probed(polling.sid)
     candidate.send("5", "4four")
     await candidate.expect("4one", "4two", "4three", "4four")
 
@@ -183,9 +178,7 @@ async def waiting_poll_at_the_upgrade(ctx: Context) -> None:
     """
     polling = await ctx.polling()
     waiting = await polling.park()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2probe")
-    await candidate.expect("3probe")
+    candidate = await ctx.probed(polling.sid)
     candidate.send("5")
     reply = await waiting.reply(expected="the waiting GET to be answered")
     fail_unless(reply.status in (200, 400), str(reply), "200 or 400")

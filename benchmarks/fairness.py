@@ -55,7 +55,6 @@ DEEDS: tuple[Deed, ...] = (
 ROOT = Path(__file__).resolve().parent.parent
 PINGS = 50
 SAVES = 10
-START_TIMEOUT = 60.0
 # Seconds of the honest client alone, and after the deed, in which the last answers may come.
 ALONE, GRACE = 1.0, 2.0
 SET_UP_TIMEOUT = 60.0

@@ -15,7 +15,6 @@ whatever other servers have done meanwhile.
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 import re
 import secrets
@@ -51,8 +50,6 @@ _PROJECTS: Final = 0x736F636B
 """The first part of the key of a project's lock."""
 # States with which PostgreSQL says that it ends the connection.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
-
-logger = logging.getLogger("server.store")
 
 
 class Unreachable(psycopg.OperationalError):

@@ -24,9 +24,6 @@ from socketio_min.cluster.redis.resp import Part
 from socketio_min.cluster.values import dump_json, has_bytes, name_bytes
 from socketio_min.errors import PacketError
 
-# The type of a broadcast, as text.
-_BROADCAST = b"3"
-
 
 class Entry(NamedTuple):
     """An entry of the stream; `fields` are as Redis has them."""

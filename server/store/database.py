@@ -16,7 +16,8 @@ have been told.
 
 The work of one user is done in the order in which it was handed over. All results are delivered in
 the order of the commits, so the application tells its clients everything in that order. Reading
-goes the same way: a second connection would read past writes that are on their way.
+goes the same way: a second connection would read past writes that are on their way. But where there
+is nothing to write, a transaction does not wait for those of other servers.
 """
 
 from __future__ import annotations
@@ -150,23 +151,22 @@ class Database:
         """Do a transaction's work, beginning with this job. Return the jobs that are done."""
         touched: list[Job] = []
         before = session.total_changes
+        begun = None
+        if self._begun and (job is None or not self._stepped):
+            begun = self._begun.popleft()
+        self._stepped = begun is not None
+        reads = job is not None and job.reads and begun is None
         try:
-            session.begin()
+            session.begin(reads=reads)
         except session.Error as error:
             self._log(session, error)
-            touched.extend(self._begun)
-            if job is not None:
-                touched.append(job)
+            touched.extend(one for one in (begun, *self._begun, job) if one is not None)
             self._begun.clear()
             return self._failed(touched, error)
         try:
             end = self._clock() + _GROUP_SECONDS
             # Work that comes while this is done is part of the next transaction.
             most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
-            begun = None
-            if self._begun and (job is None or not self._stepped):
-                begun = self._begun.popleft()
-            self._stepped = begun is not None
             if begun is not None:
                 touched.append(begun)
                 self._perform(session, begun)
@@ -174,12 +174,13 @@ class Database:
                 touched.append(job)
                 self._perform(session, job)
                 most -= 1
-                job = self._jobs.take(wait=False) if most and self._clock() < end else None
+                goes_on = most and self._clock() < end
+                job = self._jobs.take(wait=False, reads=reads) if goes_on else None
             if any(one.cause is not None for one in touched):
                 # What the database has refused may have waited long for a lock: nobody waits for
                 # another one before hearing so.
                 self._untidy = False
-            else:
+            elif not reads:
                 # With work in steps each transaction would have twice as much to do.
                 if self._untidy and begun is None and not self._begun:
                     leftovers.delete_some(session)
@@ -284,6 +285,12 @@ class Desk:
     database: Database
     owner: str
     project_id: str | None
+
+    def read(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
+        """Hand over work that changes nothing: it does not wait for other servers; see `run`."""
+        future: asyncio.Future[T] = self.database.new_future()
+        self.database.submit(Job(work, future, self.owner, self.project_id, size=size, reads=True))
+        return future
 
     def run(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
         """Hand over work. It begins after all that its owner has handed over before. `size` is how

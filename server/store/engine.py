@@ -49,8 +49,23 @@ class Session(Connection, Protocol):
         """Return whether there is no connection."""
         ...
 
-    def begin(self) -> None:
-        """Begin a transaction. It is the only one: others that want to write wait for its end."""
+    def begin(self, *, reads: bool = False) -> None:
+        """Begin a transaction. It is the only one: others that want to write wait for its end. One
+        that only `reads` need not wait, and cannot change anything; it sees all that was durable at
+        its first statement, and nothing else.
+        """
+        ...
+
+    def begin_work(self) -> None:
+        """Begin a piece of the transaction's work that can be undone alone."""
+        ...
+
+    def end_work(self) -> None:
+        """Keep what the piece of work has done, if the transaction is durable in the end."""
+        ...
+
+    def undo_work(self) -> None:
+        """Undo what the piece of work has done, and end it."""
         ...
 
     def end(self, goes_on: Callable[[], bool]) -> None:

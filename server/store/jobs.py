@@ -39,7 +39,7 @@ class Job:
     """Work and its result. With `in_steps`, calling `work` gives a generator, which returns the
     result.
 
-    size: bytes of what the work was given and may return.
+    size: bytes of what the work was given and may return. reads: whether it changes nothing.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
     last step on, no job at all for the project. is_alone: whether other servers begin none either.
     first: steps that come before the work, left for the project `left_for`. keeps: the project of
@@ -52,6 +52,7 @@ class Job:
     project_id: str | None = None
     in_steps: bool = False
     size: int = 0
+    reads: bool = False
     steps: Any = None
     holds: bool = False
     is_alone: bool = False
@@ -104,15 +105,15 @@ class JobQueue:
             self._changed.notify()
         return appended
 
-    def take(self, *, wait: bool) -> Job | None:
+    def take(self, *, wait: bool, reads: bool = False) -> Job | None:
         """Return the next job, and wait for one with `wait`. Return None if there is none, or at
-        the end.
+        the end, or with `reads` if the next one changes something.
 
         A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
         `release`: each holds what it has found until its clients have been told.
         """
         with self._changed:
-            while (job := self._next()) is None and wait and not self.closed:
+            while (job := self._next(reads)) is None and wait and not self.closed:
                 self.at_rest.set()
                 self._changed.wait()
             self.at_rest.clear()
@@ -177,8 +178,11 @@ class JobQueue:
             self.closed = True
             self._changed.notify()
 
-    def _next(self) -> Job | None:
+    def _next(self, reads: bool) -> Job | None:
         while (job := self._first()) is not None:
+            if reads and not job.reads:
+                self._released.appendleft(job)
+                return None
             project_id = job.project_id
             if project_id is None:
                 return job
@@ -214,7 +218,7 @@ def perform(session: Session, job: Job) -> None:
     Raises:
         TransactionUndone: the whole transaction was undone.
     """
-    session.execute("SAVEPOINT job")
+    session.begin_work()
     try:
         # At the end of the steps before it comes the work.
         if job.first is None or next(job.first, True):
@@ -222,20 +226,22 @@ def perform(session: Session, job: Job) -> None:
             _work(session, job)
     except StopIteration as end:
         job.finish(end.value)
+        session.end_work()
     except StepsFirst as left:
-        session.execute("ROLLBACK TO job")
+        session.undo_work()
         job.first, job.left_for = left.steps(session), left.project_id
     except Exception as error:
         # A full or broken disk undoes the whole transaction: its other jobs fail as well.
         if not session.in_transaction:
             raise TransactionUndone("the transaction was undone") from error
-        session.execute("ROLLBACK TO job")
+        session.undo_work()
         job.fail(error)
         if isinstance(error, session.Error):
             logger.error("the database refused", exc_info=error)
             job.cause = error
             job.fail(storage_error(error))
-    session.execute("RELEASE job")
+    else:
+        session.end_work()
 
 
 def _work(session: Session, job: Job) -> None:

@@ -48,6 +48,11 @@ _SERVERS: Final = 0x736F636B6575
 """The keys of two locks: of the transaction that is being done, and of the servers."""
 _PROJECTS: Final = 0x736F636B
 """The first part of the key of a project's lock."""
+_WRITING: Final = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+    f"SELECT pg_advisory_xact_lock({TRANSACTIONS}); SAVEPOINT work"
+)
+_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT work"
 # States with which PostgreSQL says that it ends the connection.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
@@ -126,6 +131,8 @@ class PostgresSession:
         # database still knew it when the connection was made.
         self._commits = 0
         self._was_known = False
+        # Whether the transaction has a savepoint after which nothing was done.
+        self._is_at_savepoint = False
         self._connection = self._opened()
 
     # -- statements
@@ -185,8 +192,9 @@ class PostgresSession:
         """Return whether there is no connection."""
         return self._connection.closed
 
-    def begin(self) -> None:
-        """Begin a transaction as soon as no other one is being done.
+    def begin(self, *, reads: bool = False) -> None:
+        """Begin a transaction: one that does not only read begins as soon as no other such is being
+        done.
 
         Raises:
             psycopg.Error: it cannot begin; if another one does not end, the connection is closed.
@@ -194,7 +202,7 @@ class PostgresSession:
         if self.is_lost:
             self._reconnect()
         try:
-            self._surely_begin()
+            self._surely_begin(_READING if reads else _WRITING)
         except psycopg.errors.LockNotAvailable as error:
             # The server of that transaction may be unreachable, and PostgreSQL does not know that
             # yet.
@@ -202,11 +210,30 @@ class PostgresSession:
             raise psycopg.OperationalError(
                 f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
             ) from error
+        self._is_at_savepoint = True
         self._changes_before = self.total_changes
 
-    def _surely_begin(self) -> None:
+    def begin_work(self) -> None:
+        """Begin a piece of work; see `Session`. The first one's savepoint came with the beginning
+        of the transaction.
+        """
+        if not self._is_at_savepoint:
+            self.script("RELEASE work; SAVEPOINT work")
+        self._is_at_savepoint = False
+
+    def end_work(self) -> None:
+        """Keep what the piece of work has done; see `Session`. The next one, or the end of the
+        transaction, releases the savepoint: no question and answer more for each.
+        """
+
+    def undo_work(self) -> None:
+        """Undo what the piece of work has done; see `Session`."""
+        self.script("ROLLBACK TO work")
+        self._is_at_savepoint = True
+
+    def _surely_begin(self, beginning: str) -> None:
         try:
-            self._begin()
+            self.script(beginning)
         except psycopg.errors.LockNotAvailable:
             raise
         except psycopg.Error:
@@ -215,7 +242,7 @@ class PostgresSession:
                 raise
             # The connection was lost while nothing was done.
             self._reconnect()
-            self._begin()
+            self.script(beginning)
 
     def end(self, goes_on: Callable[[], bool]) -> None:
         """End the transaction: what it has done is durable; see `Session`."""
@@ -269,12 +296,6 @@ class PostgresSession:
         statement = f"SELECT {function}({_PROJECTS}, hashtext(?))"
         (is_done,) = self.execute(statement, (project_id,)).fetchone()
         return bool(is_done)
-
-    def _begin(self) -> None:
-        self.script(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-            f"SELECT pg_advisory_xact_lock({TRANSACTIONS})"
-        )
 
     def _was_committed(self, number: int, goes_on: Callable[[], bool]) -> bool:
         """Return whether a transaction was done whose commit was interrupted.

@@ -30,9 +30,22 @@ class SqliteSession(sqlite3.Connection):
     at_rest: AtRest | None = None
     lock: int | None = None
 
-    def begin(self) -> None:
+    def begin(self, *, reads: bool = False) -> None:
         """Begin a transaction. It is the only one; see `Session`."""
-        self.execute("BEGIN IMMEDIATE")
+        self.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    def begin_work(self) -> None:
+        """Begin a piece of work; see `Session`."""
+        self.execute("SAVEPOINT work")
+
+    def end_work(self) -> None:
+        """Keep what the piece of work has done; see `Session`."""
+        self.execute("RELEASE work")
+
+    def undo_work(self) -> None:
+        """Undo what the piece of work has done; see `Session`."""
+        self.execute("ROLLBACK TO work")
+        self.execute("RELEASE work")
 
     def end(self, _goes_on: Callable[[], bool]) -> None:
         """End the transaction: what it has done is durable."""

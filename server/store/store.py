@@ -146,7 +146,7 @@ class Store:
 
     async def directory(self) -> tuple[list[User], list[Access]]:
         """Return all accounts, and who may do what in each project."""
-        return await self._desk.run(lambda c: (accounts.users(c), membership.accesses(c)))
+        return await self._desk.read(lambda c: (accounts.users(c), membership.accesses(c)))
 
     async def check(self) -> None:
         """Return as soon as the database answers."""

@@ -20,17 +20,17 @@ class Accounts:
 
     async def find(self, user_id: str) -> tuple[User | None, str | None]:
         """Return a user who has an account, and the hash of the password."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: (accounts.user(c, user_id), accounts.password_hash(c, user_id))
         )
 
     async def session(self, key: str, now: float) -> StoredSession | None:
         """Return a session that is not over."""
-        return await self._desk.run(lambda c: accounts.session(c, key, now))
+        return await self._desk.read(lambda c: accounts.session(c, key, now))
 
     async def ended(self, keys: Iterable[str], now: float) -> list[str]:
         """Return the keys among these whose sessions are over."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: [key for key in keys if accounts.session(c, key, now) is None]
         )
 

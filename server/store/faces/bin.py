@@ -88,12 +88,12 @@ class Bin:
 
     async def find(self, project_id: str, deletion_id: str) -> Deletion:
         """Return what is in the bin under an id; see `bins.deletion`."""
-        return await self._desk.run(lambda c: bins.deletion(c, project_id, deletion_id))
+        return await self._desk.read(lambda c: bins.deletion(c, project_id, deletion_id))
 
     async def authors(self, project_id: str, deletion_id: str, most: int) -> list[str]:
         """Return who was the last to change the files of a deletion; see `bins.authors`."""
-        return await self._desk.run(lambda c: bins.authors(c, project_id, deletion_id, most))
+        return await self._desk.read(lambda c: bins.authors(c, project_id, deletion_id, most))
 
     async def page(self, project_id: str, since: str, after: str, limit: int) -> Page[Deletion]:
         """Return a page of what is in a project's bin since a time."""
-        return await self._desk.run(lambda c: pages.deletions(c, project_id, since, after, limit))
+        return await self._desk.read(lambda c: pages.deletions(c, project_id, since, after, limit))

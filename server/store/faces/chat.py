@@ -48,6 +48,6 @@ class Chat:
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
         """Return a page of a project's chat."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: pages.chat(c, project_id, after, limit), messages.MAX_READ
         )

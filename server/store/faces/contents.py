@@ -50,14 +50,14 @@ class Contents:
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return the contents of these hashes, as far as they are still there and are texts."""
         reading = Reading(hashes)
-        while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
+        while await self._desk.read(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.texts
 
     async def raw(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of these hashes as bytes, as far as they are still there."""
         reading = Reading(hashes, raw=True)
-        while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
+        while await self._desk.read(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.raw or {}
 
@@ -70,7 +70,7 @@ class Contents:
             except LookupError:
                 return None
 
-        return await self._desk.run(work, length)
+        return await self._desk.read(work, length)
 
 
 class Incoming:

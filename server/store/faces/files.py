@@ -38,31 +38,31 @@ class Files:
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[File]:
         """Return a page of a project's files."""
-        return await self._desk.run(lambda c: pages.files(c, project_id, after, limit))
+        return await self._desk.read(lambda c: pages.files(c, project_id, after, limit))
 
     async def paths(self, project_id: str, among: Collection[str]) -> list[str]:
         """Return the paths of a project's files that are among these or in these folders; see
         `contents.paths`.
         """
-        return await self._desk.run(lambda c: contents.paths(c, project_id, among))
+        return await self._desk.read(lambda c: contents.paths(c, project_id, among))
 
     async def at(self, project_id: str, among: Collection[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
-        return await self._desk.run(lambda c: contents.files_at(c, project_id, among))
+        return await self._desk.read(lambda c: contents.files_at(c, project_id, among))
 
     async def is_folder(self, project_id: str, path: str) -> bool:
         """Return whether a project has files in a folder."""
-        return await self._desk.run(lambda c: contents.is_folder(c, project_id, path))
+        return await self._desk.read(lambda c: contents.is_folder(c, project_id, path))
 
     async def nothing_at(self, project_id: str, path: str) -> EventError:
         """Return the error for a path with nothing; see `missing_files.nothing_at`."""
-        return await self._desk.run(lambda c: missing_files.nothing_at(c, project_id, path))
+        return await self._desk.read(lambda c: missing_files.nothing_at(c, project_id, path))
 
     async def read(
         self, project_id: str, path: str, moment: Moment, offset: int, limit: int
     ) -> FilePart:
         """Return a part of a file; see `files.read`."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: files.read(c, project_id, path, moment, offset, limit), 4 * limit
         )
 
@@ -70,7 +70,7 @@ class Files:
         self, project_id: str, path: str, moment: Moment, offset: int, limit: int
     ) -> RawPart:
         """Return a part of a file's bytes; see `files.read_raw`."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: files.read_raw(c, project_id, path, moment, offset, limit), limit
         )
 
@@ -188,7 +188,7 @@ class Files:
                 yield one
         for path, text in long.items():
             digest = await asyncio.to_thread(parts.digest, text)
-            if not await self._desk.run(partial(differs, path=path, digest=digest)):
+            if not await self._desk.read(partial(differs, path=path, digest=digest)):
                 continue
             with contextlib.suppress(_Overtaken):
                 async with self._contents.kept(text) as content:
@@ -221,7 +221,7 @@ class Files:
 
     async def saves(self, project_id: str, path: str, after: str, limit: int) -> Page[Save]:
         """Return a page of a file's history, the last save first."""
-        return await self._desk.run(lambda c: pages.saves(c, project_id, path, after, limit))
+        return await self._desk.read(lambda c: pages.saves(c, project_id, path, after, limit))
 
     async def thin_history(self, day_ago: str, month_ago: str) -> bool:
         """Drop some saves of whatever files; see `saves.thin`."""

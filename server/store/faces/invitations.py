@@ -25,7 +25,7 @@ class Invitations:
 
     async def valid(self, project_id: str, now: str) -> list[Invitation]:
         """Return a project's invitations that hold."""
-        return await self._desk.run(lambda c: invitations.invitations(c, project_id, now))
+        return await self._desk.read(lambda c: invitations.invitations(c, project_id, now))
 
     async def revoke(self, project_id: str, invitation_id: str) -> None:
         """End an invitation; see `invitations.revoke`."""

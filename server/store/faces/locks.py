@@ -41,11 +41,11 @@ class Locks:
 
     async def of_file(self, grace: float, project_id: str, path: str) -> list[Held]:
         """Return the locks on a file."""
-        return await self._desk.run(lambda c: locks.of_file(c, grace, project_id, path))
+        return await self._desk.read(lambda c: locks.of_file(c, grace, project_id, path))
 
     async def of_token(self, grace: float, project_id: str, token: int) -> Held | None:
         """Return the lock of this token, None if it is gone."""
-        return await self._desk.run(lambda c: locks.of_token(c, grace, project_id, token))
+        return await self._desk.read(lambda c: locks.of_token(c, grace, project_id, token))
 
     async def hand_over(
         self, node: str, grace: float, held: Held, user: User, socket_id: str
@@ -59,7 +59,7 @@ class Locks:
         self, grace: float, project_id: str, after: int, limit: int | None
     ) -> tuple[list[Lock], int | None]:
         """Return a page of a project's locks; see `locks.page`."""
-        return await self._desk.run(lambda c: locks.page(c, grace, project_id, after, limit))
+        return await self._desk.read(lambda c: locks.page(c, grace, project_id, after, limit))
 
     def release_all(self, socket_id: str, project_id: str | None) -> asyncio.Future[list[Held]]:
         """Release a socket's locks; see `locks.release_all`."""

@@ -37,7 +37,7 @@ class Mirrored:
 
     async def differing(self, project_id: str, after: str, most: int) -> list[str]:
         """Return paths of files that differ; see `mirrored.differing`."""
-        return await self._desk.run(lambda c: mirrored.differing(c, project_id, after, most))
+        return await self._desk.read(lambda c: mirrored.differing(c, project_id, after, most))
 
     async def compare(
         self, project_id: str, found: Mapping[str, str], given_up: Collection[str]

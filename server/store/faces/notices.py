@@ -21,7 +21,7 @@ class Notices:
 
     async def page(self, user_id: str, after: str, limit: int) -> tuple[Page[Notification], int]:
         """Return a page of a user's notifications, and how many are unread of all."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: (pages.notifications(c, user_id, after, limit), notices.unread(c, user_id))
         )
 

@@ -40,11 +40,11 @@ class Projects:
 
     async def find(self, project_id: str) -> Project | None:
         """Return a project, None if there is none of that id."""
-        return await self._desk.run(lambda c: membership.project(c, project_id))
+        return await self._desk.read(lambda c: membership.project(c, project_id))
 
     async def page(self, user_id: str, after: str, limit: int) -> Page[Project]:
         """Return a page of the projects that a user may see."""
-        return await self._desk.run(lambda c: pages.projects(c, user_id, after, limit))
+        return await self._desk.read(lambda c: pages.projects(c, user_id, after, limit))
 
     async def update(self, project_id: str, field: str, value: str, now: str) -> Project | None:
         """Change a field of a project. Return the project, None if it is gone."""
@@ -60,7 +60,7 @@ class Projects:
         self, project_id: str, most_files: int, most_messages: int
     ) -> tuple[Project | None, Page[File], Page[ChatMessage]]:
         """Return a project with the first page of its files and the last one of its chat."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: (
                 membership.project(c, project_id),
                 pages.files(c, project_id, "", most_files),

@@ -44,7 +44,7 @@ class Talk:
         self, project_id: str, user_id: str, after: str, limit: int
     ) -> tuple[Page[PeopleMessage], int]:
         """Return a page of what people said in a project, and how much a user has not read."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: (
                 pages.people(c, project_id, after, limit),
                 talk.unread(c, project_id, user_id),

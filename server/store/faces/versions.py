@@ -59,11 +59,11 @@ class Versions:
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[Version]:
         """Return a page of a project's versions."""
-        return await self._desk.run(lambda c: pages.versions(c, project_id, after, limit))
+        return await self._desk.read(lambda c: pages.versions(c, project_id, after, limit))
 
     async def with_project(self, project_id: str) -> tuple[Project | None, list[Version]]:
         """Return a project and all of its versions."""
-        return await self._desk.run(
+        return await self._desk.read(
             lambda c: (membership.project(c, project_id), snapshots.versions(c, project_id))
         )
 
@@ -78,13 +78,13 @@ class Versions:
         Raises:
             EventError: there is no such version (`NOT_FOUND`).
         """
-        compared = await self._desk.run(
+        compared = await self._desk.read(
             lambda c: snapshots.compared(c, project_id, version_id, other_id)
         )
         start: str | None = ""
         while start is not None:
             work = partial(snapshots.differing, compared=compared, start=start, most=_COMPARED)
-            found, start = await self._desk.run(work)
+            found, start = await self._desk.read(work)
             for one in found:
                 yield one
 

@@ -206,7 +206,7 @@ def traced(statements: list[str]) -> list[list[str]]:
     """The statements of each piece of work, with the values in them."""
     works: list[list[str]] = []
     for statement in statements:
-        if statement == "SAVEPOINT job":
+        if statement == "SAVEPOINT work":
             works.append([])
         elif works:
             works[-1].append(statement)

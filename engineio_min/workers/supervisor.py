@@ -225,13 +225,20 @@ class Supervisor:
             await self._finish(old, f"retire {names}")
 
     async def _start_all(self) -> list[WorkerProcess]:
-        """Start a worker for each slot, or for fewer if the system does not allow it."""
+        """Start a worker for each slot, or for fewer if one cannot be started or does not serve.
+
+        One begins when the one before serves: what all would compute together at their start would
+        be missing for those who serve meanwhile.
+        """
         started: list[WorkerProcess] = []
         for slot in self._slots:
             try:
-                started.append(await self._start(slot))
+                worker = await self._start(slot)
             except OSError as error:
                 logger.error("a worker cannot be started: %s", error)
+                break
+            started.append(worker)
+            if not await worker.serves():
                 break
         return started
 

@@ -15,6 +15,7 @@ import pytest
 
 from engineio_min.errors import WorkersFailed
 from engineio_min.workers import supervisor as module
+from engineio_min.workers.process import WorkerProcess
 from engineio_min.workers.supervisor import Supervisor
 from tests.engineio_min.wire import connect
 from tests.waiting import PATIENCE, eventually, until
@@ -101,7 +102,9 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-async def test_the_life_of_workers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_life_of_workers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """One test for all that needs working workers: each start costs a second."""
     async with running() as one:
         first = await one.pids(2)
@@ -117,12 +120,22 @@ async def test_the_life_of_workers(caplog: pytest.LogCaptureFixture) -> None:
         names = {worker.name for worker in supervisor._processes}
         assert {mailbox.name for mailbox in supervisor._folder.iterdir()} == names
         # All are replaced, one after the other; nobody is refused meanwhile.
+        start = supervisor._start
+        serving: list[int] = []
+
+        async def noted(slot: int) -> WorkerProcess:
+            serving.append(sum(worker.ready.is_set() for worker in supervisor._processes))
+            return await start(slot)
+
+        monkeypatch.setattr(supervisor, "_start", noted)
         os.kill(os.getpid(), signal.SIGHUP)
         renewed = await one.other_than({other, fresh}, 2)
         async with asyncio.timeout(PATIENCE):
             while is_alive(other) or is_alive(fresh):
                 await one.ask()
         assert await one.pids(2) == renewed
+        # Those who serve share their processors with one start at a time.
+        assert serving == [2, 3]
         # A death that is noticed after the worker was replaced needs no other one.
         [worker, _] = supervisor._workers.values()
         await supervisor._replace(dead, -9)

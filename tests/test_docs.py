@@ -19,6 +19,7 @@ import pytest
 from socketio_min import Client, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.forked import Forks
+from tests.nginx import nginx
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -264,21 +265,6 @@ def test_the_terminal_client_does_what_its_example_shows(port: str) -> None:
     )
 
 
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port};
-{location}
-    }}
-}}
-"""
-
-
 async def test_nginx_as_shown_passes_everything_on(tmp_path: Path) -> None:
     """Polling, the upgrade, the origin of a page behind it, and the client's address."""
     io = Server()
@@ -286,28 +272,18 @@ async def test_nginx_as_shown_passes_everything_on(tmp_path: Path) -> None:
     await io.listen(port=0)
     # The other one is for a proxy that changes Host: tests/hostile/test_forwarding.py.
     location, _ = blocks("docs/embedding.md", "nginx")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    configuration = tmp_path / "nginx.conf"
     location = location.replace("127.0.0.1:3000", f"127.0.0.1:{io.port}")
-    configuration.write_text(NGINX.format(folder=tmp_path, port=port, location=location))
-    nginx = await asyncio.create_subprocess_exec(
-        *("nginx", "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", str(configuration)),
-        env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-    )
-    url = f"http://127.0.0.1:{port}"
-    client = Client(url, extra_headers={"Origin": url}, reconnection_delay=0.05)
-    client.on("connect_error", lambda error: None)  # It takes a moment to start.
     upgraded = asyncio.Event()
-    client.on_connection("upgrade", upgraded.set)
     try:
-        async with asyncio.timeout(30), client:
-            assert await client.call("whose") == "127.0.0.1"
-            await upgraded.wait()
-            assert await client.call("whose") == "127.0.0.1"
+        async with asyncio.timeout(30), nginx(tmp_path, location) as port:
+            url = f"http://127.0.0.1:{port}"
+            client = Client(url, extra_headers={"Origin": url})
+            client.on_connection("upgrade", upgraded.set)
+            async with client:
+                assert await client.call("whose") == "127.0.0.1"
+                await upgraded.wait()
+                assert await client.call("whose") == "127.0.0.1"
     finally:
-        nginx.terminate()
-        await nginx.wait()
         await io.close()
 
 

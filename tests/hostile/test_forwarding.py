@@ -5,9 +5,6 @@ A page's GETs to its own host carry no Origin, its POSTs and its WebSocket do.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,20 +13,13 @@ import pytest
 
 from socketio_min import Server, Socket
 from tests.engineio_min.wire import HANDSHAKE, Wire, connect
+from tests.nginx import nginx
 from tests.waiting import until
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port};
+LOCATION = """
         location /socket.io/ {{
             proxy_pass http://127.0.0.1:{behind};
             proxy_http_version 1.1;
@@ -37,8 +27,6 @@ http {{
             proxy_set_header Connection "upgrade";
             {lines}
         }}
-    }}
-}}
 """
 CONFIGURATIONS = {
     "the host without its port": "proxy_set_header Host $host;",
@@ -52,37 +40,12 @@ FORWARDING = """
 
 
 @asynccontextmanager
-async def behind_nginx(folder: Path, behind: int, lines: str) -> AsyncIterator[int]:
-    """An nginx in front of a port; yields its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, port=port, behind=behind, lines=lines))
-    nginx = await asyncio.create_subprocess_exec(
-        *("nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(configuration)),
-        env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-    )
-    try:
-        for _ in range(1_000):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert nginx.returncode is None, "nginx did not start: install it, or see its log"
-            await asyncio.sleep(0.01)
-        yield port
-    finally:
-        if nginx.returncode is None:
-            nginx.terminate()
-        await nginx.wait()
-
-
-@asynccontextmanager
 async def page(io: Server, folder: Path, lines: str) -> AsyncIterator[tuple[Wire, dict[str, str]]]:
     """A connection of a browser to nginx, and the headers of what has an Origin."""
     await io.listen(port=0)
     try:
         async with (
-            behind_nginx(folder, io.port, lines) as port,
+            nginx(folder, LOCATION.format(behind=io.port, lines=lines)) as port,
             connect(port) as wire,
         ):
             host = {"Host": f"127.0.0.1:{port}"}

@@ -10,6 +10,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from server.store.engine import CommitLost
+from server.store.postgres_session import PostgresSession
+
 _SOCKET = ".s.PGSQL.5432"
 
 
@@ -89,3 +94,13 @@ def proxied(target: Path) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+def end_cut_off(session: PostgresSession, proxy: Proxy, loses: str) -> None:
+    """End a transaction of which the proxy loses the "request" to commit, or the "answer"."""
+    proxy.loses = loses
+    if loses == "answer":
+        session.end(lambda: False)
+    else:
+        with pytest.raises(CommitLost):
+            session.end(lambda: False)

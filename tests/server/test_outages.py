@@ -27,11 +27,11 @@ from server.api.errors import EventError
 from server.store import counters, postgres_session
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.engine import CommitLost, OutcomeUnknown
+from server.store.engine import OutcomeUnknown
 from server.store.postgres import Postgres
 from server.store.trees import Steps
 from tests.server.databases import started
-from tests.server.postgres_proxy import Proxy
+from tests.server.postgres_proxy import Proxy, end_cut_off
 from tests.server.postgres_server import PostgresServer, running_postgres
 from tests.server.running import running
 from tests.server.wire import connected, http_get
@@ -128,12 +128,7 @@ def test_what_became_of_a_commit_that_was_cut_off_is_found_out(
         session.end(lambda: False)
         session.begin()
         increment(session)
-        proxy.loses = loses
-        if loses == "answer":
-            session.end(lambda: False)
-        else:
-            with pytest.raises(CommitLost):
-                session.end(lambda: False)
+        end_cut_off(session, proxy, loses)
         assert stored(postgres) == [("one", 2 if loses == "answer" else 1)]
         # It goes on.
         session.begin()

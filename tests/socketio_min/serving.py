@@ -70,8 +70,10 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(io: Server) -> AsyncIterator[Serving]:
-    """Run `io` on a free port; at the end nothing may be left of its clients."""
+async def serving(io: Server, *, recovers: bool = False) -> AsyncIterator[Serving]:
+    """Run `io` on a free port; at the end nothing may be left of its clients. If it `recovers`,
+    sessions are left until it is closed.
+    """
     for namespace in io.namespaces.values():
         answer_sync(namespace)
     await io.listen(port=0)
@@ -81,8 +83,9 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
         await clients.finish()
         # All leave by themselves, so that what remains is not only gone because the server is.
         await until(lambda: not io.connections)
-        await until(lambda: not io.handler_tasks and not len(io.engine.timer))
-        assert_nothing_left(io)
+        if not recovers:
+            await until(lambda: not io.handler_tasks and not len(io.engine.timer))
+            assert_nothing_left(io)
     finally:
         await io.close()
         clients.abort()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 
 from tests.engineio_min.asgi.real_host import (
@@ -20,6 +24,15 @@ from tests.waiting import patient, until
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:websockets.legacy")
 
 
+@asynccontextmanager
+async def probed(port: int, sid: str) -> AsyncIterator[Any]:
+    """A candidate for a session that polls, after `2probe` and `3probe`."""
+    async with websocket(port, f"{WEBSOCKET}&sid={sid}") as candidate:
+        await candidate.send("2probe")
+        assert await patient(candidate.recv()) == "3probe"
+        yield candidate
+
+
 @pytest.mark.parametrize("packets", [["4early"], ["5"], ["2probe", "4early"], ["2probe", "2probe"]])
 async def test_a_wrong_candidate_leaves_the_polling_session_alive(
     host: tuple[HttpKind, WebSocketKind], packets: list[str]
@@ -36,9 +49,7 @@ async def test_a_wrong_candidate_leaves_the_polling_session_alive(
         assert engine.connections[0].transport == "polling"
         await client.post("4still here")
         assert await client.get() == ["4still here"]
-        async with websocket(server.port, f"{WEBSOCKET}&sid={client.sid}") as candidate:
-            await candidate.send("2probe")
-            assert await patient(candidate.recv()) == "3probe"
+        async with probed(server.port, client.sid) as candidate:
             await candidate.send("5")
             await candidate.send("4upgraded")
             assert await patient(candidate.recv()) == "4upgraded"
@@ -51,9 +62,8 @@ async def test_a_candidate_that_goes_away_leaves_the_polling_session_alive(
     engine = Engine()
     async with uvicorn_host(engine.server.asgi_app(), host) as server:
         client = await poll(server.port)
-        async with websocket(server.port, f"{WEBSOCKET}&sid={client.sid}") as candidate:
-            await candidate.send("2probe")
-            assert await patient(candidate.recv()) == "3probe"
+        async with probed(server.port, client.sid):
+            pass
         await until(lambda: engine.connections[0].candidate is None)
         await client.post("4still here")
         assert await client.get() == ["4still here"]
@@ -66,11 +76,8 @@ async def test_a_second_candidate_is_closed_and_the_first_goes_on(
     engine = Engine()
     async with uvicorn_host(engine.server.asgi_app(), host) as server:
         client = await poll(server.port)
-        target = f"{WEBSOCKET}&sid={client.sid}"
-        async with websocket(server.port, target) as first:
-            await first.send("2probe")
-            assert await patient(first.recv()) == "3probe"
-            async with websocket(server.port, target) as second:
+        async with probed(server.port, client.sid) as first:
+            async with websocket(server.port, f"{WEBSOCKET}&sid={client.sid}") as second:
                 assert await closing(second) == 1000
             await first.send("5")
             await first.send("4hello")
@@ -83,9 +90,7 @@ async def test_the_end_of_a_session_closes_its_candidate(
     engine = Engine()
     async with uvicorn_host(engine.server.asgi_app(), host) as server:
         client = await poll(server.port)
-        async with websocket(server.port, f"{WEBSOCKET}&sid={client.sid}") as candidate:
-            await candidate.send("2probe")
-            assert await patient(candidate.recv()) == "3probe"
+        async with probed(server.port, client.sid) as candidate:
             await client.post("1")
             assert await closing(candidate) == 1000
         assert engine.reasons == ["transport close"]

@@ -120,16 +120,22 @@ async def test_a_peer_that_does_not_read_gets_no_more(http: HttpServer) -> None:
         transport.lose()
 
 
+async def asked(http: HttpServer, pieces: Pieces) -> tuple[HttpConnection, MemoryTransport]:
+    """Return a connection that has asked for the pieces, none of which is free after the first."""
+    connection = HttpConnection(http)
+    transport = MemoryTransport(connection)
+    pieces.free.clear()
+    transport.receive(STREAM)
+    await turns()
+    return connection, transport
+
+
 @pytest.mark.parametrize("waits", [True, False])
 async def test_a_peer_that_is_gone_ends_the_pieces(http: HttpServer, waits: bool) -> None:
     pieces = Pieces(b"one", b"two", b"three")
     http.route("/stream", pieces.now)
     async with serving(http=http):
-        connection = HttpConnection(http)
-        transport = MemoryTransport(connection)
-        pieces.free.clear()
-        transport.receive(STREAM)
-        await turns()
+        connection, transport = await asked(http, pieces)
         if waits:
             connection.pause_writing()
             pieces.free.set()
@@ -157,11 +163,7 @@ async def test_a_refusal_ends_the_pieces(
     pieces = Pieces(*left)
     http.route("/stream", pieces.later)
     async with serving(http=http):
-        connection = HttpConnection(http)
-        transport = MemoryTransport(connection)
-        pieces.free.clear()
-        transport.receive(STREAM)
-        await turns()
+        connection, transport = await asked(http, pieces)
         if waits:
             connection.pause_writing()
             transport.resume_reading()

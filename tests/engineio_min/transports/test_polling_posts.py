@@ -7,12 +7,28 @@ import asyncio
 import pytest
 
 from engineio_min.http.connection import HttpConnection
-from tests.engineio_min.harness import POLLING, Harness, assert_refused
+from tests.engineio_min.harness import POLLING, Harness, Poller, assert_refused
 from tests.engineio_min.wire import (
     encode_request,
 )
 from tests.hostile.memory import MemoryTransport
 from tests.waiting import until
+
+
+async def begin_post(poller: Poller, messages: int) -> None:
+    """Send so many messages by a POST, and do not wait for its answer."""
+    body = "\x1e".join(["4a"] * messages).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
+
+
+async def held_post(harness: Harness) -> Poller:
+    """Return a client whose POST of 100 messages waits, after the first share, for the handlers."""
+    harness.echo = False
+    poller = await harness.poller()
+    harness.connection.pause()
+    await begin_post(poller, 100)
+    await until(lambda: harness.received)
+    return poller
 
 
 async def test_a_paused_connection_holds_the_answer_back(harness: Harness) -> None:
@@ -103,8 +119,7 @@ async def test_the_rest_of_a_post_waits_for_the_handlers(harness: Harness) -> No
     harness.echo = False
     poller = await harness.poller()
     harness.connection.on_message = lambda _message: harness.connection.pause()
-    body = "\x1e".join(["4a"] * 100).encode()
-    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await begin_post(poller, 100)
     await until(lambda: harness.connection.paused)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -116,12 +131,7 @@ async def test_the_rest_of_a_post_waits_for_the_handlers(harness: Harness) -> No
 
 
 async def test_the_rest_of_a_post_goes_on_when_the_handlers_keep_up(harness: Harness) -> None:
-    harness.echo = False
-    poller = await harness.poller()
-    harness.connection.pause()
-    body = "\x1e".join(["4a"] * 100).encode()
-    await poller.poster.send(encode_request("POST", poller.target, None, body))
-    await until(lambda: harness.received)
+    poller = await held_post(harness)
     for _ in range(5):
         await asyncio.sleep(0)
     assert len(harness.received) == 64
@@ -158,8 +168,7 @@ async def test_a_post_of_a_session_that_ends_in_it(harness: Harness) -> None:
 async def test_a_session_that_ends_between_two_shares_of_a_post(harness: Harness) -> None:
     harness.echo = False
     poller = await harness.poller()
-    body = "\x1e".join(["4a"] * 200).encode()
-    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await begin_post(poller, 200)
     await until(lambda: harness.received)
     harness.connection.session.fail("forced close", "a test ends it")
     harness.connection.settle()
@@ -168,12 +177,7 @@ async def test_a_session_that_ends_between_two_shares_of_a_post(harness: Harness
 
 
 async def test_a_post_that_is_aborted_between_two_shares(harness: Harness) -> None:
-    harness.echo = False
-    poller = await harness.poller()
-    harness.connection.pause()
-    body = "\x1e".join(["4a"] * 100).encode()
-    await poller.poster.send(encode_request("POST", poller.target, None, body))
-    await until(lambda: harness.received)
+    poller = await held_post(harness)
     poller.poster.abort()
     await until(lambda: harness.closed)
     assert harness.closed == ["transport error"]

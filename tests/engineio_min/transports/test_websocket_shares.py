@@ -255,7 +255,8 @@ async def test_a_burst_of_the_connection_handler_follows_the_handshake(harness: 
     transport.lose()
 
 
-async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harness) -> None:
+def backlogged(harness: Harness) -> tuple[MemoryTransport, WebSocket]:
+    """Return a WebSocket, and what it writes to, that has taken the first share of a backlog."""
     transport = opened(harness)
     websocket = transport.get_protocol()
     assert isinstance(websocket, WebSocket)
@@ -263,6 +264,11 @@ async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harne
     for _ in range(40):
         harness.connection.send("x" * 50_000)
     websocket.resume_writing()
+    return transport, websocket
+
+
+async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harness) -> None:
+    transport, websocket = backlogged(harness)
     assert harness.connection.unsent == 34 * 50_065
     websocket.pause_writing()
     await asyncio.sleep(0)
@@ -280,13 +286,7 @@ async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harne
 
 
 async def test_a_session_that_ends_takes_its_backlog_along(harness: Harness) -> None:
-    transport = opened(harness)
-    websocket = transport.get_protocol()
-    assert isinstance(websocket, WebSocket)
-    websocket.pause_writing()
-    for _ in range(40):
-        harness.connection.send("x" * 50_000)
-    websocket.resume_writing()
+    transport, _ = backlogged(harness)
     transport.receive(packet_frame("1"))
     sent = len(transport.sent)
     for _ in range(3):

@@ -24,7 +24,7 @@ from server.store.engine import CommitLost, OutcomeUnknown, StoreError
 from server.store.postgres import Postgres
 from server.store.postgres_session import PostgresSession
 from server.store.trees import Steps
-from tests.server.postgres_proxy import Proxy
+from tests.server.postgres_proxy import Proxy, end_cut_off
 from tests.server.store.counted import in_steps
 from tests.waiting import patient
 
@@ -67,12 +67,7 @@ def test_a_commit_that_was_cut_off_is_found_out_beside_those_of_others(
         committed(session)
         session.begin()
         increment(session)
-        proxy.loses = loses
-        if loses == "answer":
-            session.end(lambda: False)
-        else:
-            with pytest.raises(CommitLost):
-                session.end(lambda: False)
+        end_cut_off(session, proxy, loses)
         committed(other)
         assert counters.increment(other, "one") == (7 if loses == "answer" else 6)
 

@@ -12,11 +12,8 @@ from socketio_min import (
     Recovery,
     Server,
 )
-from tests.socketio_min.serving import (
-    Serving,
-    answer_sync,
-    assert_nothing_left,
-)
+from tests.socketio_min.serving import Serving
+from tests.socketio_min.serving import serving as started
 from tests.socketio_min.wire import Client
 from tests.waiting import until
 
@@ -24,18 +21,8 @@ from tests.waiting import until
 @asynccontextmanager
 async def serving(io: Server) -> AsyncIterator[Serving]:
     """Run `io` on a free port; at the end it keeps nothing."""
-    for namespace in io.namespaces.values():
-        answer_sync(namespace)
-    await io.listen(port=0)
-    clients = Serving(io)
-    try:
+    async with started(io, recovers=True) as clients:
         yield clients
-        await clients.finish()
-        await until(lambda: not io.connections)
-    finally:
-        await io.close()
-        clients.abort()
-    assert_nothing_left(io)
     memory = io._memory
     assert memory is not None
     assert len(memory) == 0
@@ -71,3 +58,20 @@ async def lose(clients: Serving, client: Client) -> None:
     sockets = len(clients.io.sockets)
     await client.finish()
     await until(lambda: len(clients.io.sockets) < sockets)
+
+
+async def gone(clients: Serving) -> dict[str, str]:
+    """Let a client connect and lose its connection. Return the payload of its answer."""
+    client = await clients.open()
+    first = await connect(client)
+    await lose(clients, client)
+    return first
+
+
+async def coming_back(clients: Serving, first: dict[str, str]) -> Client:
+    """Return a connection that has sent the CONNECT of a client that was there, without waiting for
+    the answer.
+    """
+    client = await clients.open()
+    await client.send("40" + json.dumps({"pid": first["pid"]}))
+    return client

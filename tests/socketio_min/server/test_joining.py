@@ -13,6 +13,14 @@ from tests.socketio_min.serving import TRANSPORTS, Transport, serving
 from tests.waiting import PATIENCE, until
 
 
+def admit_by(io: Server, where: str, function: Any) -> None:
+    """Let a function decide on clients, as a middleware or as the handler of `connect`."""
+    if where == "middleware":
+        io.use(function)
+    else:
+        io.on("connect", function)
+
+
 async def refuse_later(*_anything: Any) -> None:
     await asyncio.sleep(0)
     refuse()
@@ -26,10 +34,7 @@ async def test_a_refused_client_is_told_why_and_may_try_again(
 ) -> None:
     io = Server()
     ended: list[str] = []
-    if where == "middleware":
-        io.use(function)
-    else:
-        io.on("connect", function)
+    admit_by(io, where, function)
     io.on("disconnect", lambda _socket, reason: ended.append(reason))
     async with serving(io) as net:
         client = await net.open(transport)
@@ -167,10 +172,7 @@ async def test_disconnecting_a_socket_that_is_being_admitted(where: str, later: 
         dismiss(socket)
 
     function = dismiss_later if later else dismiss
-    if where == "middleware":
-        io.use(function)
-    else:
-        io.on("connect", function)
+    admit_by(io, where, function)
     io.on("disconnect", lambda _socket, reason: reasons.append(reason))
     async with serving(io) as net:
         client = await net.open()
@@ -201,10 +203,7 @@ async def test_closing_the_connection_of_a_socket_that_is_being_admitted(
         dismiss(socket)
 
     function = dismiss_later if later else dismiss
-    if where == "middleware":
-        io.use(function)
-    else:
-        io.on("connect", function)
+    admit_by(io, where, function)
     for namespace in (io, io.of("/other")):
         namespace.on("disconnect", lambda s, reason: reasons.append((s.namespace.name, reason)))
     async with serving(io) as net:

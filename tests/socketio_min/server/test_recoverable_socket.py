@@ -12,7 +12,7 @@ from socketio_min import (
     Session,
     Socket,
 )
-from tests.socketio_min.server.recovering import connect, lose, server, serving
+from tests.socketio_min.server.recovering import coming_back, connect, gone, lose, server, serving
 from tests.socketio_min.serving import TRANSPORTS, Transport
 from tests.waiting import until
 
@@ -42,8 +42,7 @@ async def test_a_middleware_may_send_and_join() -> None:
         first = await connect(client)
         assert str(await client.receive()).startswith('42["hello","')
         await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        again = await coming_back(clients, first)
         assert str(await again.receive()).startswith('42["hello","')
         assert await again.receive() == "40" + json.dumps(first, separators=(",", ":"))
 
@@ -83,11 +82,8 @@ async def test_who_comes_back_may_be_refused() -> None:
             raise ConnectionRefused("not any more")
 
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        first = await gone(clients)
+        again = await coming_back(clients, first)
         assert await again.receive() == '44{"message":"not any more"}'
         assert [session.id for session in ended] == [first["sid"]]
         assert io.sockets == {}

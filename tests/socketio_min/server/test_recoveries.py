@@ -15,7 +15,15 @@ from socketio_min import (
     Session,
     Socket,
 )
-from tests.socketio_min.server.recovering import connect, lose, offset_of, server, serving
+from tests.socketio_min.server.recovering import (
+    coming_back,
+    connect,
+    gone,
+    lose,
+    offset_of,
+    server,
+    serving,
+)
 from tests.socketio_min.serving import (
     TRANSPORTS,
     Transport,
@@ -91,12 +99,9 @@ async def the_whole_way(transport: Transport) -> None:
 async def test_a_client_that_had_no_event_comes_back() -> None:
     io = server()
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
+        first = await gone(clients)
         io.emit("missed")
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        again = await coming_back(clients, first)
         assert str(await again.receive()).startswith('42["missed","')
         assert await again.receive() == "40" + json.dumps(first, separators=(",", ":"))
 
@@ -162,9 +167,7 @@ async def test_without_a_private_id_that_is_known_there_is_a_new_socket(auth: ob
 async def test_a_private_id_is_good_for_one_return() -> None:
     io = server()
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
+        first = await gone(clients)
         again, thief = await clients.open(), await clients.open()
         assert await connect(again, {"pid": first["pid"]}) == first
         await lose(clients, again)
@@ -200,15 +203,11 @@ async def test_a_client_takes_its_socket_over_while_that_is_decided() -> None:
             await gate.wait()
 
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        slow = await clients.open()
-        await slow.send("40" + json.dumps({"pid": first["pid"]}))
+        first = await gone(clients)
+        await coming_back(clients, first)
         await until(lambda: len(calls) == 2)
         io.emit("meanwhile")
-        fast = await clients.open()
-        await fast.send("40" + json.dumps({"pid": first["pid"]}))
+        fast = await coming_back(clients, first)
         assert str(await fast.receive()).startswith('42["meanwhile","')
         assert await fast.receive() == "40" + json.dumps(first, separators=(",", ":"))
         gate.set()
@@ -225,9 +224,7 @@ async def test_middlewares_are_skipped_unless_told_otherwise(skip: bool) -> None
     calls: list[bool] = []
     io.use(lambda socket: calls.append(socket.recovered))
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
+        first = await gone(clients)
         again = await clients.open()
         assert await connect(again, {"pid": first["pid"]}) == first
         assert calls == ([False] if skip else [False, True])
@@ -260,11 +257,8 @@ async def test_who_goes_while_coming_back_may_come_back() -> None:
             await gate.wait()
 
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        first = await gone(clients)
+        again = await coming_back(clients, first)
         await until(lambda: waiting)
         io.emit("missed")
         await again.finish()
@@ -272,7 +266,6 @@ async def test_who_goes_while_coming_back_may_come_back() -> None:
         gate.set()
         await until(lambda: not io.connections and not io.handler_tasks)
         assert io.sockets == {}
-        third = await clients.open()
-        await third.send("40" + json.dumps({"pid": first["pid"]}))
+        third = await coming_back(clients, first)
         assert str(await third.receive()).startswith('42["missed","')
         assert await third.receive() == "40" + json.dumps(first, separators=(",", ":"))

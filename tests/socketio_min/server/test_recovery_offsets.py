@@ -16,7 +16,7 @@ from socketio_min import (
     UsageError,
 )
 from socketio_min.cluster.recovery_memory import MemoryRecovery
-from tests.socketio_min.server.recovering import connect, lose, offset_of, server, serving
+from tests.socketio_min.server.recovering import connect, gone, lose, offset_of, server, serving
 from tests.socketio_min.wire import WebSocketClient
 from tests.waiting import until
 
@@ -25,9 +25,7 @@ async def test_who_missed_more_than_may_wait_for_a_client_begins_anew() -> None:
     ended: list[Session] = []
     io = server(Recovery(expired=ended.append), max_buffered=1000)
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
+        first = await gone(clients)
         io.emit("large", "x" * 1000)
         again = await clients.open()
         assert (await connect(again, {"pid": first["pid"]}))["sid"] != first["sid"]

@@ -17,7 +17,15 @@ from socketio_min import (
 )
 from socketio_min.cluster.recovery import Restored
 from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
-from tests.socketio_min.server.recovering import connect, lose, offset_of, server, serving
+from tests.socketio_min.server.recovering import (
+    coming_back,
+    connect,
+    gone,
+    lose,
+    offset_of,
+    server,
+    serving,
+)
 from tests.socketio_min.serving import (
     advance,
 )
@@ -54,11 +62,8 @@ async def test_a_session_may_be_far_away() -> None:
     io.of("/other")
     gate = DistantAdapter.gate = asyncio.Event()
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        first = await gone(clients)
+        again = await coming_back(clients, first)
         # Others are served meanwhile, and what follows on the same connection waits its turn.
         other = await clients.open()
         await connect(other)
@@ -73,11 +78,8 @@ async def test_who_goes_while_a_session_comes_may_come_back() -> None:
     io = distant_server()
     gate = DistantAdapter.gate = asyncio.Event()
     async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
+        first = await gone(clients)
+        again = await coming_back(clients, first)
         await until(lambda: io.handler_tasks)
         await again.finish()
         await until(lambda: not io.connections)

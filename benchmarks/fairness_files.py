@@ -4,6 +4,7 @@ directory that is mirrored.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import time
@@ -12,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again
-from benchmarks.fairness_work import CONNECTIONS, PAUSE, acting, compare_again
+from benchmarks.fairness_work import (
+    CONNECTIONS,
+    PAUSE,
+    acting,
+    compare_again,
+    send_to_all,
+)
 
 FILES = 9_900
 """With those of the demonstration and the honest client's they are fewer than may be."""
@@ -76,15 +83,12 @@ def versions(ground: Ground) -> Commit:
 
     def deed(port: int) -> None:
         clients = [acting(port) for _ in range(CONNECTIONS)]
-        number = 1_000
-        while True:
-            for client in clients:
-                number += 1
-                client.send(f'42{number}["version:create",{{"projectId":"{PROJECT}"}}]')
-            for index, client in enumerate(clients, start=number - CONNECTIONS + 1):
-                made = json.loads(client.wait_for(f"43{index}[")[len(f"43{index}") :])[0]
+        project = {"projectId": PROJECT}
+        for first in itertools.count(1_000, CONNECTIONS):
+            for number, client in send_to_all(clients, first, "version:create", project):
+                made = json.loads(client.wait_for(f"43{number}[")[len(f"43{number}") :])[0]
                 if made["ok"]:
-                    which = {"projectId": PROJECT, "versionId": made["version"]["id"]}
+                    which = {**project, "versionId": made["version"]["id"]}
                     client.ask("version:delete", which)
 
     return again(deed)

@@ -5,8 +5,10 @@ All of it keeps to the limits of the server's defaults, so most of a deed is ask
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once
@@ -29,6 +31,18 @@ def acting(port: int) -> Client:
     client = Client(port)
     client.ask("project:join", {"projectId": PROJECT, "userId": "worst"})
     return client
+
+
+def send_to_all(
+    clients: Sequence[Client], first: int, event: str, payload: dict[str, Any]
+) -> list[tuple[int, Client]]:
+    """Send an event on each connection. Return them with the ids of their acknowledgements, which
+    are counted from `first`.
+    """
+    numbered = list(enumerate(clients, start=first))
+    for number, client in numbered:
+        client.send(f"42{number}{json.dumps([event, payload])}")
+    return numbered
 
 
 def asking(message: str, text: str = "") -> Callable[[Ground], Commit]:
@@ -70,20 +84,12 @@ def compare_again(version_id: str) -> Commit:
 
     def deed(port: int) -> None:
         clients = [acting(port) for _ in range(CONNECTIONS)]
-        number = 1_000
-        while True:
-            for client in clients:
-                number += 1
-                client.send(f'42{number}["version:compare",{_json(which)}]')
-            for client in clients:
+        for first in itertools.count(1_000, CONNECTIONS):
+            for number, client in send_to_all(clients, first, "version:compare", which):
                 client.wait_for(f"43{number}[")
             time.sleep(PAUSE)
 
     return again(deed)
-
-
-def _json(which: dict[str, Any]) -> str:
-    return str(which).replace("'", '"')
 
 
 def versions(ground: Ground) -> Commit:

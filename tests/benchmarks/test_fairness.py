@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks import fairness, fairness_results
 from benchmarks.fairness import DEEDS, chosen, main
-from benchmarks.fairness_wire import Commit, Deed, Ground
+from benchmarks.fairness_wire import Client, Commit, Deed, Ground
+from benchmarks.fairness_work import send_to_all
 from tests.server.postgres_server import running_postgres
 
 
@@ -46,6 +47,19 @@ def test_what_a_deed_says_is_in_its_row(
     main(["saying", "--seconds", "0.3"])
     row = capsys.readouterr().out.splitlines()[-1]
     assert row.endswith("| no, found ['0.txt', '1.txt', 'honest.txt'] |")
+
+
+def test_what_goes_over_several_connections_has_an_id_of_its_own_on_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[tuple[Client, str]] = []
+    monkeypatch.setattr(Client, "send", lambda client, packet: sent.append((client, packet)))
+    clients = [Client.__new__(Client) for _ in range(2)]
+    assert send_to_all(clients, 10, "file:list", {"n": 1}) == [(10, clients[0]), (11, clients[1])]
+    assert sent == [
+        (clients[0], '4210["file:list", {"n": 1}]'),
+        (clients[1], '4211["file:list", {"n": 1}]'),
+    ]
 
 
 def test_a_row_that_is_kept_is_in_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compiles and runs the load generator, `load.c`."""
+"""Compiles and runs the load generator, the C program in `load`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "benchmarks"
-SOURCE = ROOT / "benchmarks" / "load.c"
+SOURCES = ROOT / "benchmarks" / "load"
 COMPILER_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 
 
@@ -73,13 +73,16 @@ class GeneratorError(Exception):
 
 
 def compile_generator() -> Path:
-    """Return the generator's program, compiled once for each content of its source.
+    """Return the generator's program, compiled once for each content of its sources.
 
     Raises:
-        GeneratorError: there is no C compiler, or it refuses the source.
+        GeneratorError: there is no C compiler, or it refuses the sources.
     """
-    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(COMPILER_FLAGS).encode()).hexdigest()
-    program = BUILD / f"load-{digest[:16]}"
+    sources = sorted(SOURCES.glob("*.c"))
+    digest = hashlib.sha256(" ".join(COMPILER_FLAGS).encode())
+    for path in [*sources, *sorted(SOURCES.glob("*.h"))]:
+        digest.update(path.read_bytes())
+    program = BUILD / f"load-{digest.hexdigest()[:16]}"
     if program.exists():
         return program
     compiler = shutil.which("cc")
@@ -88,7 +91,7 @@ def compile_generator() -> Path:
     BUILD.mkdir(parents=True, exist_ok=True)
     # Renamed when it is whole, so that two compilations at once do no harm.
     unfinished = program.with_name(f"{program.name}.{os.getpid()}.new")
-    command = [compiler, *COMPILER_FLAGS, "-o", str(unfinished), str(SOURCE)]
+    command = [compiler, *COMPILER_FLAGS, "-o", str(unfinished), *map(str, sources)]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise GeneratorError(f"{' '.join(command)} failed:\n{finished.stderr}")

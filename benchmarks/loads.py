@@ -7,7 +7,7 @@ from typing import Literal
 
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, THIS, Peer
 
-# Those of the generator, `load.c`.
+# Those of the generator, in `load/settings.c`.
 DEFAULT_CLIENTS = 100
 
 

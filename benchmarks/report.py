@@ -96,7 +96,7 @@ def method_section(results: Results) -> str:
   its arguments, `join` joins a room, `fan` emits to a room, its sender included. Each server, this
   one too, has the defaults of all its limits, checks, hooks and options. The programs are in
   `benchmarks/servers` and `benchmarks/js`.
-- The load generator, `benchmarks/load.c`, speaks raw frames over epoll. It has a core of its own,
+- The load generator, `benchmarks/load`, speaks raw frames over epoll. It has a core of its own,
   and the server another one. Its requests have the headers and the timestamp of a browser's
   requests. It checks every answer and the order of the answers, byte for byte: a run with an error
   has no figures. "Generator" is the part of its core that the generator used. Below 100 % it was

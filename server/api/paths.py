@@ -69,6 +69,12 @@ def folders(path: str) -> list[str]:
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
 
 
+def bounds(folder: str) -> tuple[str, str]:
+    """Return a string that no path of a file in a folder is before, and one that each is before."""
+    # In the order of paths nothing is between a slash and "0".
+    return f"{folder}/", f"{folder}0"
+
+
 def is_within(path: str, places: Iterable[str]) -> bool:
     """Return whether a path is one of these, or in a folder that is."""
     return any(path == place or path.startswith(f"{place}/") for place in places)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from server.api.errors import EventError
-from server.api.paths import normal
+from server.api.paths import bounds, normal
 from server.projects.left_out import NO_FILE, TOO_LONG, TWICE, LeftOut, left_out_part
 from server.projects.mirror_rules import refusal
 from server.projects.tree import Tree, composed
@@ -113,8 +113,7 @@ def expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
     here = set(known)
     found: set[str] = set()
     for path in paths:
-        # A folder's files follow each other: "0" comes after "/".
-        first, end = bisect_left(known, f"{path}/"), bisect_left(known, f"{path}0")
+        first, end = (bisect_left(known, bound) for bound in bounds(path))
         found.update(known[first:end] if path else known)
         found.add(path)
         if tree.is_folder(path):

@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 
 ALL: Final = 2**53
 """The limit of a statement that is to find everything: more rows than there ever are."""
+FUTURE: Final = 2**53
+"""A sequence after that of every row."""
 
 
 class Rows(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
-from server.api.paths import folders
+from server.api.paths import bounds, folders
 from server.api.records import File
 from server.store import parts, saves, trees
 from server.store.connection import Connection, each
@@ -68,11 +68,10 @@ def paths(connection: Connection, project_id: str, among: Collection[str]) -> li
     for path in among:
         # A name that is not UTF-8 is not that of a file of a project.
         with contextlib.suppress(UnicodeEncodeError):
-            # The files of a folder follow each other: "0" comes after "/".
             inside = connection.execute(
                 "SELECT path FROM tree_files WHERE tree = ?1 AND path = ?2 UNION ALL "
                 "SELECT path FROM tree_files WHERE tree = ?1 AND path >= ?3 AND path < ?4",
-                (tree, path, f"{path}/", f"{path}0"),
+                (tree, path, *bounds(path)),
             )
             found.update(one for (one,) in inside)
     return sorted(found)
@@ -100,11 +99,9 @@ def files_at(connection: Connection, project_id: str, among: Collection[str]) ->
 
 def is_folder(connection: Connection, project_id: str, path: str) -> bool:
     """Return whether a project has files in a folder."""
-    # Between a folder and its files there is no path with a character below the one after the
-    # slash.
     inside = connection.execute(
         "SELECT 1 FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
-        (trees.of_project(connection, project_id), f"{path}/", f"{path}0"),
+        (trees.of_project(connection, project_id), *bounds(path)),
     ).fetchone()
     return inside is not None
 
@@ -215,8 +212,8 @@ def revision(connection: Connection, project_id: str) -> int:
 
 
 def count_changes(connection: Connection, project_id: str, by: int = 1) -> tuple[int, int]:
-    """Count the next changes of a project's files. Return their tree, and the revision of the last
-    of these changes.
+    """Count the next `by` changes of a project's files. Return the tree of the files, and the
+    revision of the last of these changes.
 
     Raises:
         EventError: there is no such project (`NOT_FOUND`).
@@ -234,7 +231,7 @@ def grow(connection: Connection, tree: int, count: int, size: int) -> None:
     """Count the files, and the bytes, that a tree has more than before.
 
     Raises:
-        EventError: it has more than there may be by that (`RATE_LIMIT_EXCEEDED`).
+        EventError: the tree has more than a project may have (`RATE_LIMIT_EXCEEDED`).
     """
     files, total = connection.execute(
         "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "

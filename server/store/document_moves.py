@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from server.api.paths import bounds
 from server.store.connection import ALL, Connection
 from server.store.jobs import StepsFirst
 
@@ -81,7 +82,7 @@ def _move(connection: Connection, space: int, source: str, target: str, most: in
     rows = connection.execute(
         "SELECT id, path FROM documents WHERE space = ? AND path >= ? AND path < ? "
         "ORDER BY path LIMIT ?",
-        (space, f"{source}/", f"{source}0", most),
+        (space, *bounds(source), most),
     ).fetchall()
     connection.executemany(
         "UPDATE documents SET path = ? WHERE id = ? AND path = ?",

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from server.api.errors import Code, EventError
+from server.api.paths import bounds
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
@@ -263,7 +264,7 @@ class Documents:
             "DELETE FROM documents WHERE id IN "
             "(SELECT id FROM documents WHERE space = ?1 AND path = ?2 UNION ALL "
             "SELECT id FROM documents WHERE space = ?1 AND path >= ?3 AND path < ?4)",
-            (space, target, f"{target}/", f"{target}0"),
+            (space, target, *bounds(target)),
         )
         return space
 

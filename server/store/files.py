@@ -51,8 +51,8 @@ class RawPart(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """What a client wants done to a file; see `FileChange`. `deleted` is the deletion that it
-    makes.
+    """What a client wants done to a file; see `FileChange`. `deletion` is what it leaves in the bin
+    if it deletes the file.
     """
 
     action: Literal["created", "updated", "deleted"]

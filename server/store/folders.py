@@ -11,18 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from server.api.errors import Code, EventError
-from server.api.paths import MAX_BYTES, folders
+from server.api.paths import MAX_BYTES, bounds, folders
 from server.store import contents, leftovers, saves, trees
 from server.store.connection import Connection, each
 from server.store.contents import Change
 from server.store.missing_files import nothing_at
-from server.store.trees import COLUMNS, STEP, Steps
+from server.store.trees import COLUMNS, STEP, Author, Steps
 
 _LAST: Final = "\U0010ffff" * (MAX_BYTES // 4 + 1)
 """A string after every path: it begins with more of the last character than a path can have."""
-
-Author = tuple[int, str, str]
-"""The revision, the time, and the user of a change."""
 
 
 class Flow(NamedTuple):
@@ -132,14 +129,13 @@ def inside(
     source: int, target: int, folder: str, renamed: str, author: Author | None = None
 ) -> Flow:
     """Return how the files of a folder flow to the path `renamed`."""
-    # Between a folder and its files there is no path with a character below the one after the
-    # slash.
-    return Flow(source, target, f"{folder}/", f"{folder}0", len(folder), renamed, author)
+    return Flow(source, target, *bounds(folder), len(folder), renamed, author)
 
 
 def around(source: int, target: int, folder: str) -> list[Flow]:
     """Return how all files but those of a folder flow."""
-    return [Flow(source, target, end=f"{folder}/"), Flow(source, target, first=f"{folder}0")]
+    first, end = bounds(folder)
+    return [Flow(source, target, end=first), Flow(source, target, first=end)]
 
 
 def put_in_place(connection: Connection, project_id: str, tree: int, before: int) -> None:

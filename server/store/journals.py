@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from server.api.paths import bounds
 from server.documents.authority import Author, Authority, Update
 from server.documents.change_json import read
 from server.documents.line_ends import document_text
@@ -143,7 +144,7 @@ def put_aside(connection: Connection, project_id: str, folder: str) -> bool:
         "AND d.path >= ? AND d.path < ? WHERE p.id = ? AND NOT EXISTS "
         "(SELECT 1 FROM tree_files f WHERE f.tree = p.tree AND f.path = d.path) "
         "ORDER BY d.path LIMIT ?",
-        (f"{folder}/", f"{folder}0", project_id, PUT_ASIDE),
+        (*bounds(folder), project_id, PUT_ASIDE),
     ).fetchall()
     if rows:
         space = counters.increment(connection, "documents")

@@ -173,10 +173,6 @@ def _delete_some_of(connection: Connection, table: str, project_id: str) -> bool
         "WHERE project_id = ? ORDER BY sequence LIMIT ?",
         (project_id, STEP),
     ).fetchall()
-    left = STEP_BYTES
-    for sequence, size in rows:
-        if left < 0:
-            return False
-        left -= size
-        connection.execute(f"DELETE FROM {table} WHERE sequence = ?", (sequence,))
-    return len(rows) < STEP
+    gone = _of_a_step(rows)
+    connection.executemany(f"DELETE FROM {table} WHERE sequence = ?", [row[:1] for row in gone])
+    return len(gone) == len(rows) < STEP

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.paths import is_within
+from server.api.paths import bounds, is_within
 from server.api.records import Lock, LockType, User
 from server.store.connection import ALL, Connection
 from server.store.held_locks import (
@@ -183,7 +183,7 @@ def move(connection: Connection, project_id: str, source: str, target: str) -> l
     """Let the locks on a file, or on the files in a folder, follow to another path. Return those
     that end instead, because the other path is locked.
     """
-    values = (project_id, source, f"{source}/", f"{source}0", target, len(source) + 1)
+    values = (project_id, source, *bounds(source), target, len(source) + 1)
     is_within_source = "l.project_id = ?1 AND (l.path = ?2 OR (l.path >= ?3 AND l.path < ?4))"
     new_path = "?5 || substr(l.path, CAST(?6 AS INTEGER))"
     ended = connection.execute(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from server.api.decisions import is_news
 from server.api.errors import Code, EventError
 from server.api.records import AiResponse, ChatMessage, Decision, User
-from server.store.connection import Connection
+from server.store.connection import FUTURE, Connection
 
 HISTORY: Final = 100
 """Messages that joining a project brings."""
@@ -20,8 +20,6 @@ MAX_READ: Final = 250_000
 """Characters of messages that are read at once, besides the last one. They take at most 5 ms of the
 loop, together with the last one, where JSON escapes every character.
 """
-FUTURE: Final = 2**53
-"""A sequence after that of every message."""
 
 
 def sent_before(

@@ -54,7 +54,7 @@ def check(connection: Connection, project_id: str, node: str) -> None:
     """Let a server act as the one that mirrors a project.
 
     Raises:
-        OtherMirror: it is not that one any more.
+        OtherMirror: another server mirrors the project by now.
     """
     row = connection.execute("SELECT node FROM mirrors WHERE project_id = ?", (project_id,))
     if row.fetchone() != (node,):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.api.errors import Code, EventError
-from server.api.paths import moved
+from server.api.paths import bounds, moved
 from server.store import contents
 from server.store.connection import Connection
 
@@ -55,11 +55,10 @@ def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
         return None
     for source, target in reversed(later):
         place = moved(place, source, target) or place
-    # The files of a folder follow each other: "0" comes after "/".
     saved_since = connection.execute(
         "SELECT 1 FROM saves WHERE project_id = ?1 AND path = ?2 AND sequence > ?3 UNION ALL "
         "SELECT 1 FROM saves WHERE project_id = ?1 AND path >= ?4 AND path < ?5 "
         "AND sequence > ?3 LIMIT 1",
-        (project_id, path, left, f"{path}/", f"{path}0"),
+        (project_id, path, left, *bounds(path)),
     ).fetchone()
     return place if saved_since is None else None

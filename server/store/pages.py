@@ -22,7 +22,7 @@ from server.api.records import (
 from server.api.validation import position
 from server.store import bins, contents, membership, messages, notices, snapshots, talk
 from server.store import saves as histories
-from server.store.connection import Connection
+from server.store.connection import FUTURE, Connection
 
 T = TypeVar("T")
 
@@ -162,4 +162,4 @@ def _page(items: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
 
 
 def _before(after: str) -> int:
-    return position(after) if after else messages.FUTURE
+    return position(after) if after else FUTURE

@@ -24,7 +24,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
 from server.api.records import File, Save
 from server.store import counters
-from server.store.connection import Connection, each
+from server.store.connection import FUTURE, Connection, each
 from server.store.leftovers import release, release_all
 from server.store.parts import Stored
 
@@ -46,7 +46,6 @@ _DROPPED_AT_ONCE: Final = 4
 """Rows that are dropped for each new row, where there are too many."""
 _DROPPED_AFTER_MANY: Final = 50
 """Rows that one piece of work drops, where there are too many after many new ones."""
-FUTURE: Final = 2**53
 
 _SELECT: Final = (
     "SELECT sequence, path, hash, size, media_type, saved_at, saved_by, users, saves FROM saves "

@@ -14,13 +14,10 @@ from server.store import contents, leftovers, trees
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.parts import Stored
-from server.store.trees import Steps
+from server.store.trees import Author, Steps
 
 MAX_VERSIONS: Final = 1_000
 """Versions of one project."""
-
-_Author = tuple[int, str, str]
-"""The revision, the time, and the user of a change."""
 
 _SELECT: Final = (
     "SELECT v.id, v.project_id, v.name, v.message, v.created_at, v.created_by, t.file_count, "
@@ -240,7 +237,7 @@ def _deleted(
 
 
 def _differing(
-    connection: Connection, wanted: int, present: int, among: _Among, author: _Author
+    connection: Connection, wanted: int, present: int, among: _Among, author: Author
 ) -> Iterator[tuple[str, Change]]:
     """Return the files of a tree that another one does not have, or has with another content."""
     revision, now, user_id = author
@@ -262,7 +259,7 @@ def _merge(
     present: int,
     target: int,
     among: _Among,
-    author: _Author,
+    author: Author,
 ) -> None:
     """Copy files of a tree. A file that is the same at present keeps its revision, time and user;
     the others get those of `author`.

@@ -8,8 +8,8 @@ import msgspec
 
 from server.api.errors import Code, EventError
 from server.api.records import FilePlace, PeopleMessage, User
-from server.store.connection import ALL, Connection
-from server.store.messages import FUTURE
+from server.store.connection import ALL, FUTURE, Connection
+from server.store.messages import MAX_READ
 
 MAX_MESSAGES: Final = 10_000
 """Messages that are kept for a project."""
@@ -19,8 +19,6 @@ room.
 """
 MAX_UNREAD: Final = 100
 """Unread messages that are counted."""
-MAX_READ: Final = 250_000
-"""Characters of messages that are read at once, besides the last one; see `messages`."""
 
 
 class Said(NamedTuple):

@@ -20,6 +20,9 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work in steps: other work is done at each `yield`. What the generator returns is the result."""
 
+Author = tuple[int, str, str]
+"""The revision, the time, and the user of a change."""
+
 COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by, media_type"
 
 STEP: Final = 100
@@ -76,7 +79,7 @@ def finish(connection: Connection, project_id: str, tree: int, like: int) -> Non
         (like, tree),
     )
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
-    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
+    forget_touched(connection, project_id)
 
 
 def finish_counted(
@@ -104,7 +107,7 @@ def forget_touched(connection: Connection, project_id: str) -> None:
 def give_up(connection: Connection, project_id: str) -> None:
     """Let the tree that is being made for a project be deleted like any other leftover."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE maker = ?", (project_id,))
-    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
+    forget_touched(connection, project_id)
 
 
 def touch(connection: Connection, project_id: str, path: str) -> None:

@@ -8,8 +8,11 @@ from server.store import snapshots
 from server.store.connection import Connection
 
 _NOTICED_AT_ONCE: Final = 100
+"""Projects whose changes one piece of work notices."""
 DUE_AT_ONCE: Final = 10
+"""Projects that one piece of work finds to be due."""
 _DROPPED_AT_ONCE: Final = 10
+"""Versions that one piece of work deletes."""
 
 
 def due(connection: Connection, now: str, since: str) -> list[str]:

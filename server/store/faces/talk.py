@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from server.api.records import Notification, PeopleMessage
-from server.store import notices, pages, talk
+from server.store import messages, notices, pages, talk
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.pages import Page
@@ -49,7 +49,7 @@ class Talk:
                 pages.people(c, project_id, after, limit),
                 talk.unread(c, project_id, user_id),
             ),
-            talk.MAX_READ,
+            messages.MAX_READ,
         )
 
     async def read(self, project_id: str, user_id: str, message_id: str) -> int:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.api.errors import Code, EventError
-from server.api.paths import MAX_BYTES, folders, normal
+from server.api.paths import MAX_BYTES, bounds, folders, is_within, normal
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,8 @@ def test_other_paths_are_refused(path: str, expectation: str) -> None:
 
 PARTS = st.sampled_from(["a", "..", ".", "", "b.c", "e\u0301", "\\", "C:", "\n", "~"]) | st.text()
 
+PATHS = st.lists(st.sampled_from(["a", "b", "a0", "a.", "a~"]), min_size=1).map("/".join)
+
 
 @given(st.lists(PARTS).map("/".join))
 def test_a_normal_path_stays_inside(path: str) -> None:
@@ -84,6 +86,12 @@ def test_a_normal_path_stays_inside(path: str) -> None:
 def test_folders_on_the_way() -> None:
     assert folders("a/b/c") == ["a", "a/b"]
     assert folders("a") == []
+
+
+@given(PATHS, PATHS)
+def test_the_files_of_a_folder_are_between_its_bounds(folder: str, path: str) -> None:
+    first, end = bounds(folder)
+    assert (first <= path < end) == (path != folder and is_within(path, [folder]))
 
 
 def test_a_long_path_is_refused_before_it_is_composed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ from server.store import (
     versioning,
 )
 from server.store.accounts import StoredSession
+from server.store.connection import FUTURE
 from tests.server.store.large_database import ADA, FILE, FILES
 from tests.server.store.meter import ALL_STEPS, FEW_STEPS, MOST_STEPS, metered
 from tests.server.store.test_step_costs import BINS, FOLDERS, STEPS, deletion, write
@@ -238,7 +239,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "pages.files": lambda c: pages.files(c, "p0", "src/05000", 1_000),
     "pages.notifications": lambda c: pages.notifications(c, "u1", "", 100),
     "pages.saves": lambda c: pages.saves(c, "p0", "src/00007", "", 1_000),
-    "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", saves.FUTURE, 1_000),
+    "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", FUTURE, 1_000),
     "missing_files.missing": lambda c: missing_files.missing(c, "p0", "none"),
     "missing_files.nothing_at": lambda c: missing_files.nothing_at(c, "p0", "none"),
     "saves.thin": lambda c: saves.thin(c, "2027", "2027"),

@@ -16,7 +16,7 @@ import pytest
 from server.api.errors import EventError
 from server.api.records import Project
 from server.store import contents, files, folders, leftovers, membership, saves
-from server.store.connection import Connection
+from server.store.connection import FUTURE, Connection
 
 ALL = 1_000
 
@@ -45,7 +45,7 @@ def at(minute: int, day: int = 1, hour: int = 10) -> str:
 def history(connection: Connection, path: str) -> list[tuple[str, str, int]]:
     """The text, the users and the number of saves of each row of a file."""
     found = []
-    for _, save in saves.saves(connection, "p", path, saves.FUTURE, ALL):
+    for _, save in saves.saves(connection, "p", path, FUTURE, ALL):
         part = files.read(connection, "p", path, files.Moment(save_id=save.id), 0, 100)
         assert (part.hash, part.file) == (save.hash, None)
         found.append((part.content, " ".join(save.users), save.count))
@@ -122,7 +122,7 @@ def test_what_was_done_to_many_files_is_kept_once(connection: Connection) -> Non
     assert connection.execute("SELECT row_count, size FROM histories").fetchone() == rows
     (last,) = connection.execute("SELECT max(sequence) FROM saves").fetchone()
     write(connection, "b/w", "1", at(3))
-    assert saves.saves(connection, "p", "b/w", saves.FUTURE, 1)[0][0] == last + 1
+    assert saves.saves(connection, "p", "b/w", FUTURE, 1)[0][0] == last + 1
 
 
 def test_too_many_after_many_go_piece_by_piece(connection: Connection) -> None:
@@ -149,12 +149,12 @@ def test_a_history_follows_its_file(connection: Connection) -> None:
     assert history(connection, "lib/b") == [("2", "ada", 1), ("1", "ada", 1), ("0", "ada", 1)]
     assert history(connection, "src/b") == [("other", "ada", 1)]
     assert history(connection, "src/a") == [("third", "ada", 1)]
-    paths = [one.file_path for _, one in saves.saves(connection, "p", "lib/b", saves.FUTURE, ALL)]
+    paths = [one.file_path for _, one in saves.saves(connection, "p", "lib/b", FUTURE, ALL)]
     # What it was when it was moved has the path that it had at its next save.
     assert paths == ["lib/b", "lib/b", "src/b"]
     # Page by page it is the same.
     found = []
-    before = saves.FUTURE
+    before = FUTURE
     while page := saves.saves(connection, "p", "lib/b", before, 1):
         before = page[0][0]
         found.append(page[0][1].file_path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,10 @@ from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import HANDSHAKE, encode_request
 from tests.frames import encode_frame
 from tests.hostile.stage import POLLING, WEBSOCKET, staged
+from tests.listening import program_listening
 from tests.socketio_min.wire import WebSocketClient
-from tests.waiting import patient, until
+from tests.waiting import until
 
-ROOT = Path(__file__).parent.parent.parent
 CROWD = 300
 DESCRIPTORS = 64
 OUT_OF_DESCRIPTORS = b"out of system resource"
@@ -80,18 +78,7 @@ STATE = ("sessions", "connections", "clients", "sockets", "members", "deadlines"
 async def test_descriptors_run_out(tmp_path: Path) -> None:
     """Those who are there go on, nothing spins, and there is room again when somebody leaves."""
     complaints = tmp_path / "stderr"
-    with complaints.open("wb") as stderr:
-        server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            SERVER,
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
-    assert server.stdout is not None
-    try:
-        port = int(await patient(server.stdout.readline()))
+    async with program_listening(SERVER, complaints) as (_, port):
         honest = await WebSocketClient.open(port)
         await honest.join()
         crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * DESCRIPTORS)]
@@ -105,8 +92,5 @@ async def test_descriptors_run_out(tmp_path: Path) -> None:
         await late.join()
         late.abort()
         honest.abort()
-    finally:
-        server.terminate()
-        await server.wait()
     # It tries again once a second, so many times at most, and in between it works.
     assert complaints.read_bytes().count(OUT_OF_DESCRIPTORS) < 20 * ACCEPTS_PER_TURN

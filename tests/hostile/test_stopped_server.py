@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
+from pathlib import Path
 
 from websockets.asyncio.client import connect
 
+from tests.listening import program_listening
 from tests.waiting import patient
 
 SERVER = """
@@ -33,14 +34,9 @@ asyncio.run(main())
 EVENTS = 160
 
 
-async def test_events_of_the_time_in_which_the_server_was_stopped() -> None:
+async def test_events_of_the_time_in_which_the_server_was_stopped(tmp_path: Path) -> None:
     """None of them is refused: two refusals would end the connection."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVER, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        port = int(await patient(process.stdout.readline()))
+    async with program_listening(SERVER, tmp_path / "stderr") as (process, port):
         target = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
         async with connect(target, proxy=None, ping_interval=None) as client:
             await client.send("40")
@@ -53,6 +49,3 @@ async def test_events_of_the_time_in_which_the_server_was_stopped() -> None:
             os.kill(process.pid, signal.SIGCONT)
             answers = [await patient(client.recv()) for _ in range(EVENTS)]
         assert answers == [f"43{number}[{number}]" for number in range(EVENTS)]
-    finally:
-        process.kill()
-        await process.wait()

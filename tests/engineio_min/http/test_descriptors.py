@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from engineio_min import HttpLimits
 from engineio_min.http.server import usable_descriptors
 from tests.engineio_min.http.requests import turned_away
 from tests.engineio_min.wire import connect
-from tests.waiting import patient
+from tests.listening import program_listening
 
 
 @pytest.mark.parametrize(
@@ -50,25 +48,10 @@ asyncio.run(main())
 async def test_a_server_keeps_some_of_its_descriptors(tmp_path: Path) -> None:
     """With default options: who is too many is told, and the process never runs out."""
     complaints = tmp_path / "stderr"
-    with complaints.open("wb") as stderr:
-        server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            SERVER,
-            cwd=Path(__file__).resolve().parents[3],
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
-    assert server.stdout is not None
-    try:
-        port = int(await patient(server.stdout.readline()))
-        async with AsyncExitStack() as stack:
-            for _ in range(DESCRIPTORS // 2):
-                await stack.enter_async_context(connect(port))
-            for _ in range(40):
-                await turned_away(await stack.enter_async_context(connect(port)))
-    finally:
-        server.terminate()
-        await server.wait()
+    async with program_listening(SERVER, complaints) as (_, port), AsyncExitStack() as stack:
+        for _ in range(DESCRIPTORS // 2):
+            await stack.enter_async_context(connect(port))
+        for _ in range(40):
+            await turned_away(await stack.enter_async_context(connect(port)))
     assert b"at most 64 are taken" in complaints.read_bytes()
     assert b"out of system resource" not in complaints.read_bytes()

@@ -1,9 +1,7 @@
 // Connecting, and being let in by the server on each connection anew.
 
-import { FAILURES, Unreachable } from "./errors.js";
-
-// How long to wait before introducing oneself again to a server that has failed.
-const INTRODUCE_MILLISECONDS = 1_000;
+import { FAILURES, Unreachable, mayPass } from "./errors.js";
+import { persist } from "./patience.js";
 
 // How long what is to be sent waits for a client that comes back.
 const WAIT_MILLISECONDS = 20_000;
@@ -175,28 +173,29 @@ export class Arrivals {
 
   /**
    * Introduce oneself, again and again to a server that fails: one that is stopping says so, and one
-   * whose database is away will have it back.
+   * whose database is away will have it back. Whoever is refused is disconnected.
    */
   async #surelyIntroduce() {
     const { id } = this.#socket;
-    for (;;) {
-      try {
-        await this.#introduce();
-        this.#cameIn = true;
-        this.#goOn(true);
-        return;
-      } catch (error) {
-        // Who connects hears that nothing answers; who comes back has been answered before.
-        const passes = error instanceof Unreachable ? this.#cameIn : FAILURES.has(error.code);
-        // Another connection introduces itself.
-        if (this.#socket.id !== id) throw error;
-        if (!passes || !this.#socket.io.reconnection()) {
-          this.#goOn(true);
-          throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));
-        if (this.#socket.id !== id) throw error;
-      }
+    // Another connection introduces itself.
+    const lasts = () => this.#socket.id === id;
+    const passes = (error) => this.#socket.io.reconnection() && this.#passes(error);
+    try {
+      await persist(this.#introduce, passes, lasts);
+    } catch (error) {
+      // Nobody is left half connected; whoever asks again begins anew.
+      if (lasts()) this.#socket.disconnect();
+      throw error;
     }
+    this.#cameIn = true;
+    this.#goOn(true);
+  }
+
+  /** Return whether the server may let the client in later. */
+  #passes(error) {
+    if (FAILURES.has(error.code)) return true;
+    // Who connects hears that nothing answers, or that there is too much of something. Who comes back
+    // has been let in before: what the server still counts of the former connection ends.
+    return this.#cameIn && mayPass(error);
   }
 }

@@ -22,3 +22,16 @@ export class Unreachable extends SDKError {}
 
 /** Codes of refusals because the server could not do it now: the same may succeed later. */
 export const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
+
+/**
+ * The code of refusals of too much; the details have `retryAfter` where waiting is all that it takes.
+ */
+export const LIMIT = "RATE_LIMIT_EXCEEDED";
+
+/**
+ * Return whether what the server has done before may succeed again: it cannot do it now, has too much of
+ * something, or did not answer.
+ */
+export function mayPass(error) {
+  return error instanceof Unreachable || FAILURES.has(error.code) || error.code === LIMIT;
+}

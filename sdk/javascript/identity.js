@@ -1,12 +1,17 @@
 // Who the user of a client is, which is said on every connection.
 
-/** The session of a client, or the user's id in open mode. `call` sends an event. */
+/**
+ * The session of a client, or the user's id in open mode. `call` sends an event, and `insist` sends it
+ * again while it comes too fast.
+ */
 export class Identity {
   #call;
+  #insist;
   #userId;
 
-  constructor(call, sessionId, userId) {
+  constructor(call, insist, sessionId, userId) {
     this.#call = call;
+    this.#insist = insist;
     this.#userId = userId;
     this.sessionId = sessionId;
     /** Who the server says that one is; null before, and for a guest in no project. */
@@ -25,23 +30,23 @@ export class Identity {
 
   /**
    * Say who one is. Whose session is over is a guest where the server runs in open mode; elsewhere it
-   * rejects with `Refused`, and `disconnect` is called.
+   * rejects with `Refused`.
    */
-  async present(disconnect) {
-    if (this.sessionId) await this.#presentSession(disconnect);
+  async present() {
+    if (this.sessionId) await this.#presentSession();
     else if (this.#userId) await this.#presentName();
   }
 
-  async #presentSession(disconnect) {
+  async #presentSession() {
     try {
-      const { user } = await this.#call("auth:session", { sessionId: this.sessionId });
+      const { user } = await this.#insist("auth:session", { sessionId: this.sessionId });
       this.user = user;
     } catch (error) {
       if (error.code !== "UNAUTHORIZED") throw error;
       // Only a server in open mode lets somebody without a session see projects.
-      await this.#call("project:list").catch(() => {
-        disconnect();
-        throw error;
+      await this.#insist("project:list").catch((refused) => {
+        // Whatever else it is, it does not say which server this is.
+        throw refused.code === "UNAUTHORIZED" ? error : refused;
       });
       this.user = null;
       console.warn(`${error.message}; going on as a guest, because the server is in open mode`);
@@ -49,7 +54,7 @@ export class Identity {
   }
 
   async #presentName() {
-    const { user } = await this.#call("user:join", { userId: this.#userId });
+    const { user } = await this.#insist("user:join", { userId: this.#userId });
     this.user = user;
   }
 

@@ -14,6 +14,7 @@ import { Identity } from "./identity.js";
 import { askForLock } from "./lock_request.js";
 import { listAll, search } from "./pages.js";
 import { Participation } from "./participation.js";
+import { insisting } from "./patience.js";
 import { replaceAll } from "./replacing.js";
 import { Sending } from "./sending.js";
 import { download, readText, upload } from "./transfers.js";
@@ -58,7 +59,6 @@ export class AICodingAssistantSocket {
       ...options
     } = given;
     this.#baseURL = baseURL;
-    this.#identity = new Identity(this.#ask, sessionId, userId);
     if (maxReconnectionAttempts !== undefined) {
       options.reconnectionAttempts ??= maxReconnectionAttempts;
     }
@@ -69,13 +69,18 @@ export class AICodingAssistantSocket {
       ...options,
       autoConnect: false,
     });
-    const introduce = () => this.#introduce();
+    const insist = insisting(this.#socket, this.#ask);
+    this.#identity = new Identity(this.#ask, insist, sessionId, userId);
+    const introduce = async () => {
+      await this.#identity.present();
+      await this.#participation.takeUp();
+    };
     const finish = (milliseconds) => {
       this.#participation.pause();
       return this.#sending.settled(milliseconds);
     };
     this.#arrivals = new Arrivals(this.#socket, baseURL, introduce, finish);
-    this.#participation = new Participation(this.#socket, this.#ask);
+    this.#participation = new Participation(this.#socket, insist);
     this.#sending = new Sending(this.#socket);
     this.#assistant = new Assistant(this, this.#socket, this.#participation);
     this.#socket.on("auth:session", (data) => this.#identity.hear(data));
@@ -116,20 +121,14 @@ export class AICodingAssistantSocket {
     return this.user;
   }
 
-  async #introduce() {
-    await this.#identity.present(() => this.#socket.disconnect());
-    await this.#participation.takeUp();
-  }
-
   /** Leave, for good. */
   disconnect() {
     this.#arrivals.leave();
     this.#batch.close();
     this.#sending.close();
     this.#typing.close();
-    this.#participation.end();
+    this.#participation.end("disconnect() was called");
     this.#socket.disconnect();
-    this.#participation.endAnswers();
     this.#arrivals.giveUp();
   }
 
@@ -138,9 +137,10 @@ export class AICodingAssistantSocket {
     return this.#identity.login(username, password);
   }
 
-  /** End the session. */
+  /** End the session: what there is of projects ends with it. */
   async logout() {
     await this.#identity.logout();
+    this.#participation.end("the session was ended");
   }
 
   // -- events
@@ -286,7 +286,7 @@ export class AICodingAssistantSocket {
 
   /** Leave a project; `forGood` also as a member. */
   async leaveProject(projectId, { forGood = false } = {}) {
-    this.#participation.forget(projectId);
+    this.#participation.forget(projectId, "was left");
     return this.call("project:leave", { projectId, forGood });
   }
 

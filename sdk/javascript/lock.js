@@ -38,9 +38,14 @@ export class FileLock {
     } finally {
       this.held = false;
     }
+    await this._giveBack((...args) => this.#socket.call(...args));
+  }
+
+  /** Tell the server that the lock is released. */
+  async _giveBack(send) {
     const { projectId, filePath } = this;
     try {
-      await this.#socket.call("file:unlock", { projectId, filePath });
+      await send("file:unlock", { projectId, filePath });
     } catch (error) {
       if (error.code !== "FILE_LOCKED") throw error;
     }

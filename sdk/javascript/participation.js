@@ -1,9 +1,10 @@
 // What a client takes part in, which it takes up again on each connection.
 
 import { SharedDocument } from "./document.js";
-import { FAILURES, Refused, Unreachable } from "./errors.js";
+import { FAILURES, Refused, Unreachable, mayPass } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { addFurtherPages } from "./pages.js";
+import { persist } from "./patience.js";
 
 // How often, and how long after the first refusal, a lock is taken back that oneself has elsewhere; after
 // each further one twice as long.
@@ -12,7 +13,8 @@ const RETAKE_MILLISECONDS = 50;
 
 /**
  * The projects that a client is in, the locks that it holds, the documents that it has open, and the
- * answers that it waits for. `ask` sends an event at once, also before one is in.
+ * answers that it waits for. `ask` sends an event at once, also before one is in, and again while it comes
+ * too fast.
  */
 export class Participation {
   projects = new Set();
@@ -21,6 +23,9 @@ export class Participation {
   answers = new Set();
   #socket;
   #ask;
+  // The locks that are asked for, each with the tokens of locks that have ended meanwhile. Its own may
+  // be one of them, since it is known only when the acknowledgement is read.
+  #asked = new Set();
 
   constructor(socket, ask) {
     this.#socket = socket;
@@ -31,9 +36,11 @@ export class Participation {
         for (const document of this.documents) document._hear(event, data, projectId);
       });
     }
+    socket.on("file:unlocked", ({ token }) => this.#hearEnded(token));
+    // Or not shared with the user any more.
+    socket.on("project:deleted", ({ projectId }) => this.forget(projectId, "is gone"));
     socket.on("file:moved", (data, { projectId }) => this.#follow(data, projectId));
-    // Whatever fails there, the next connection begins anew.
-    socket.on("server:resync", () => this.#lookAgain().catch(() => {}));
+    socket.on("server:resync", () => this.#lookAgain());
   }
 
   /** Let documents and locks go where their files went. */
@@ -71,11 +78,16 @@ export class Participation {
 
   /** The server was cut off from others: what happened there may not have been told. */
   async #lookAgain() {
+    const { id } = this.#socket;
+    const lasts = () => this.#socket.id === id;
     this.pause();
     try {
-      await this.#enterAll();
-    } finally {
-      if (this.#socket.connected) this.#openDocuments();
+      await persist(() => this.takeUp(), mayPass, lasts);
+    } catch (error) {
+      // Otherwise the next connection begins anew.
+      if (!lasts()) return;
+      console.warn(`cannot look again at what there is: ${error.message}`);
+      this.#openDocuments();
     }
   }
 
@@ -100,7 +112,7 @@ export class Participation {
       for (const answer of this.#answersOf(projectId)) answer.fail(error);
       // It was deleted, or is not shared any more; the other projects are still there.
       console.warn(`cannot enter it again: ${error.message}`);
-      this.forget(projectId);
+      this.forget(projectId, "is gone");
     }
   }
 
@@ -114,18 +126,41 @@ export class Participation {
     const { lockType } = lock.lock;
     for (let attempt = 0; attempt < RETAKINGS; attempt += 1) {
       try {
-        const answer = await this.#ask("file:lock", { projectId, filePath, lockType });
-        lock.lock = answer.lock;
+        const payload = { projectId, filePath, lockType };
+        lock.lock = await this.#take(this.#ask, payload);
+        // It may have been released meanwhile.
+        if (!lock.held) await lock._giveBack(this.#ask);
         return;
       } catch (error) {
         if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
-        if (error.details?.holder?.id !== lock.lock.user.id) break;
+        if (!lock.held || error.details?.holder?.id !== lock.lock.user.id) break;
         // The server that was left does not know yet that the connection is gone.
         await new Promise((resolve) => setTimeout(resolve, RETAKE_MILLISECONDS * 2 ** attempt));
       }
     }
     // Somebody else was faster.
     this.#loseLock(lock);
+  }
+
+  /** Ask for a lock with `send`; resolves to it. Rejects with `Refused` also when it has ended by now. */
+  async #take(send, payload) {
+    const asked = { projectId: payload.projectId, ended: new Set() };
+    this.#asked.add(asked);
+    try {
+      const { lock } = await send("file:lock", payload);
+      const isLeft = !this.#asked.has(asked);
+      if (!isLeft && !asked.ended.has(lock.token)) return lock;
+      const message = `file '${lock.filePath}': the lock has ended at once: lock it again`;
+      throw new Refused({ code: "FILE_LOCKED", message });
+    } finally {
+      this.#asked.delete(asked);
+    }
+  }
+
+  /** Take note that the lock of a token has ended, which may be one of those here. */
+  #hearEnded(token) {
+    for (const { ended } of this.#asked) ended.add(token);
+    for (const lock of this.locks) if (lock.token === token) this.#loseLock(lock);
   }
 
   #loseLock(lock) {
@@ -146,7 +181,8 @@ export class Participation {
 
   /** Lock a file for the `client`. */
   async lock(client, { projectId, filePath, lockType }) {
-    const { lock } = await client.call("file:lock", { projectId, filePath, lockType });
+    const payload = { projectId, filePath, lockType };
+    const lock = await this.#take((...args) => client.call(...args), payload);
     const held = new FileLock(client, projectId, lock);
     // Those that were released are forgotten with the next one.
     for (const other of this.locks) if (!other.held) this.locks.delete(other);
@@ -181,28 +217,25 @@ export class Participation {
 
   // -- leaving
 
-  /** Lose all that there is of a project. */
-  forget(projectId) {
+  /** Lose all that there is of a project, which `was left` or `is gone`. */
+  forget(projectId, outcome) {
     this.projects.delete(projectId);
     for (const lock of this.locks) if (lock.projectId === projectId) this.#loseLock(lock);
+    for (const asked of this.#asked) if (asked.projectId === projectId) this.#asked.delete(asked);
     for (const document of this.documents) {
       if (document.projectId !== projectId) continue;
-      document._giveUp(new Unreachable(`the project '${projectId}' was left`));
+      document._giveUp(new Unreachable(`the project '${projectId}' ${outcome}`));
     }
   }
 
-  /** Lose the locks, documents and projects: the client disconnects for good. */
-  end() {
+  /** Lose everything, because of `reason`. */
+  end(reason) {
     for (const lock of this.locks) this.#loseLock(lock);
     for (const document of this.documents) {
-      document._giveUp(new Unreachable("disconnect() was called"));
+      document._giveUp(new Unreachable(reason));
     }
     this.projects.clear();
-  }
-
-  /** Lose the answers, also those of a connection that was lost before. */
-  endAnswers() {
-    for (const answer of this.answers) answer.lose("disconnect() was called", false);
+    for (const answer of this.answers) answer.lose(reason, false);
   }
 }
 

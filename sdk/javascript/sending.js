@@ -1,7 +1,7 @@
 // Sending events, no faster than the server takes them, and waiting for acknowledgements.
 
 import { Due } from "./due.js";
-import { Refused, Unreachable } from "./errors.js";
+import { LIMIT, Refused, Unreachable } from "./errors.js";
 import { Pace } from "./pace.js";
 
 const ANSWER_MILLISECONDS = 20_000;
@@ -68,7 +68,7 @@ export class Sending {
 
 function dropped(retryAfter) {
   return new Refused({
-    code: "RATE_LIMIT_EXCEEDED",
+    code: LIMIT,
     message:
       "the server dropped the event, because too many came at once: " +
       `try again in ${retryAfter} seconds, or queue what can be sent in one batch`,

@@ -89,7 +89,7 @@ class FileUnlocked(Announcement, frozen=True):
     """A lock on a file is gone; other shared ones may be left."""
 
     event = "file:unlocked"
-    heard_by = "the others in the project's room"
+    heard_by = "the others in the project's room, and whoever held it and did not release it"
 
     file_path: str
     token: int

@@ -143,7 +143,9 @@ async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
         services, payload.project_id, payload.request_id, call.user, payload.answer
     )
     for rooms, announcement in _news(settled, call.user):
-        call.tell_others(rooms, announcement, project_id=payload.project_id)
+        # The lock may be that of another connection of the user, or of this one.
+        tell = call.tell if isinstance(announcement, FileUnlocked) else call.tell_others
+        tell(rooms, announcement, project_id=payload.project_id)
     return settled.result
 
 
@@ -246,7 +248,7 @@ def _news(settled: _Settled, user: User) -> Iterator[tuple[str | list[str], Anno
     asked, held, lock = settled.asked, settled.held, settled.lock
     if lock is not None:
         room = project_room(asked.project_id)
-        yield room, FileUnlocked(held.path, held.token)
+        yield [room, held.socket_id], FileUnlocked(held.path, held.token)
         yield room, FileLocked(lock)
     answered = LockAnswered(
         request_id=asked.id, outcome=settled.outcome, file_path=held.path, user=user, lock=lock

@@ -23,22 +23,27 @@ def withdraw(services: Services, project_id: str, user_id: str) -> None:
 
 
 def tell_unlocked(services: Services, released: Iterable[Held], *, local: bool = False) -> None:
-    """Tell the projects of locks that are released, or with `local` only the clients of this
-    server.
+    """Tell the projects of locks that are released, and those who held them, who need not be in the
+    project's room; with `local` only the clients of this server.
     """
     for held in released:
-        _tell(services, held, FileUnlocked(file_path=held.path, token=held.token), local=local)
+        hearing = [project_room(held.project_id), held.socket_id]
+        unlocked = FileUnlocked(file_path=held.path, token=held.token)
+        _tell(services, hearing, held, unlocked, local=local)
 
 
 def tell_orphaned(services: Services, orphans: Iterable[Held]) -> None:
     """Tell the projects of locks that are kept for somebody whose connection is lost."""
     for held in orphans:
-        _tell(services, held, FileLocked(lock=held.record), local=False)
+        locked = FileLocked(lock=held.record)
+        _tell(services, [project_room(held.project_id)], held, locked, local=False)
 
 
-def _tell(services: Services, held: Held, announcement: Announcement, *, local: bool) -> None:
+def _tell(
+    services: Services, hearing: list[str], held: Held, announcement: Announcement, *, local: bool
+) -> None:
     services.tell(
-        project_room(held.project_id),
+        hearing,
         announcement,
         user_id=held.user.id,
         project_id=held.project_id,

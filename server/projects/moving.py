@@ -175,5 +175,6 @@ def _follow(call: Call[FileMovePayload], moved: FileMoved, ended: Sequence[Held]
     services.saver.move(project_id, source, target)
     services.io.server_side_emit(node_events.FILES_MOVED, project_id, source, target)
     for held in ended:
-        call.tell(room, FileUnlocked(file_path=held.path, token=held.token), project_id=project_id)
+        unlocked = FileUnlocked(file_path=held.path, token=held.token)
+        call.tell([room, held.socket_id], unlocked, project_id=project_id)
     call.tell(room, moved, project_id=project_id)

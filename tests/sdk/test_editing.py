@@ -24,7 +24,7 @@ from ai_coding_assistant import (
     Document,
     Refused,
     Unreachable,
-    arrivals,
+    patience,
 )
 from server.api.errors import Code, EventError
 from server.application import Application
@@ -189,7 +189,7 @@ async def test_it_ends_with_its_project_its_socket_or_by_itself(opened: Open) ->
     with pytest.raises(Unreachable, match="was left"):
         await bob.wait()
     await socket_of(eve).disconnect()
-    with pytest.raises(Unreachable, match="the client was disconnected"):
+    with pytest.raises(Unreachable, match=r"disconnect\(\) was called"):
         await eve.wait()
     # As on a connection that has just come back: the project is not joined there yet.
     await socket_of(ada).call("project:leave", {"projectId": PROJECT})
@@ -271,7 +271,7 @@ async def test_five_type_through_five_kills(tmp_path: Path) -> None:
 async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "INTRODUCE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
     application.stopping = True
     with pytest.raises(Refused, match="the server is stopping"):
         await AsyncAICodingAssistantSocket(
@@ -298,7 +298,7 @@ async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
 async def test_a_database_that_is_away_is_no_reason_to_give_up(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "INTRODUCE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
     async with (
         chaos_proxy(application.port, Chaos(), seed=1) as proxy,
         AsyncAICodingAssistantSocket(proxy.url, user_id="ada", reconnection_delay=0.01) as socket,

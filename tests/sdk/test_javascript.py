@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.api.errors import Code, EventError
+from server.people.sockets import Sockets
 from server.store.faces.projects import Projects
+from socketio_min import Socket
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
@@ -40,9 +43,9 @@ async def test_the_sdk_against_a_server(
         )
 
 
-async def test_a_copy_is_kept_in_step() -> None:
-    story = str(HERE / "synchronizer.test.mjs")
-    await run("node", "--test", "--test-reporter=spec", story)
+@pytest.mark.parametrize("story", ["synchronizer", "patience"])
+async def test_without_a_server(story: str) -> None:
+    await run("node", "--test", "--test-reporter=spec", str(HERE / f"{story}.test.mjs"))
 
 
 async def test_editing_together(tmp_path: Path) -> None:
@@ -53,17 +56,35 @@ async def test_editing_together(tmp_path: Path) -> None:
         )
 
 
-async def test_coming_back_while_the_database_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        EventError(Code.STORAGE_ERROR, "it could not be read"),
+        EventError(Code.RATE_LIMIT_EXCEEDED, "too much"),
+        EventError(Code.RATE_LIMIT_EXCEEDED, "too fast", {"retryAfter": 0.001}),
+    ],
+    ids=["the database is away", "there is too much", "it comes too fast"],
+)
+async def test_coming_back_to_a_server_that_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: EventError
 ) -> None:
-    real, calls = Projects.overview, itertools.count()
+    """Ada is refused for now, and Eve, when she comes back, for good."""
+    overview, joinings = Projects.overview, itertools.count()
+    check_place, connections = Sockets.check_place, Counter[str]()
 
     async def failing(*given: Any) -> Any:
-        if next(calls) == 1:
-            raise EventError(Code.STORAGE_ERROR, "it could not be read")
-        return await real(*given)
+        if next(joinings) == 1:
+            raise error
+        return await overview(*given)
+
+    def refusing(sockets: Sockets, socket: Socket, user_id: str) -> None:
+        connections[user_id] += 1
+        if user_id == "eve" and connections[user_id] > 1:
+            raise EventError(Code.FORBIDDEN, "not you")
+        check_place(sockets, socket, user_id)
 
     monkeypatch.setattr(Projects, "overview", failing)
+    monkeypatch.setattr(Sockets, "check_place", refusing)
     async with running(tmp_path) as application:
         await run(
             *("node", "--test-reporter=spec", str(HERE / "failing.test.mjs")),

@@ -8,12 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ai_coding_assistant.errors import FAILURES, Refused, SDKError, Unreachable
+from ai_coding_assistant.errors import FAILURES, Refused, SDKError, Unreachable, may_pass
+from ai_coding_assistant.patience import persist
 
 logger = logging.getLogger("ai_coding_assistant")
-
-INTRODUCE_SECONDS: Final = 1.0
-"""Seconds after which a client introduces itself again to a server that has failed."""
 
 WAIT_SECONDS: Final = 20.0
 """Seconds that what is to be sent waits for a client that comes back."""
@@ -93,7 +91,13 @@ class Arrivals:
         A client that is refused is disconnected, and whoever waits for the arrival hears why.
         """
         try:
-            await self._surely_introduce(arrival)
+            # A server that is stopping fails, and ends the connection a moment later; one whose
+            # database is away will have it back.
+            await persist(
+                self._introduce,
+                passes=lambda error: self._comes_back and self._passes(error),
+                lasts=lambda: arrival is self._expected,
+            )
         except SDKError as error:
             if arrival is self._expected:
                 logger.error("cannot go on with the connection: %s", error)
@@ -182,24 +186,14 @@ class Arrivals:
             self._is_moving = False
             self._reconnect()
 
-    async def _surely_introduce(self, arrival: Arrival) -> None:
-        """Introduce the client, again and again to a server that fails. A server that is stopping
-        says so, and ends the connection a moment later. One whose database is away will have it
-        back.
-        """
-        while True:
-            try:
-                return await self._introduce()
-            except (Refused, Unreachable) as error:
-                # A client that connects for the first time hears that nothing answers. A client
-                # that comes back was answered before, and tries again.
-                passes = error.code in FAILURES if isinstance(error, Refused) else self._came_in
-                # Another connection introduces itself.
-                if not passes or not self._comes_back or arrival is not self._expected:
-                    raise
-                await asyncio.sleep(INTRODUCE_SECONDS)
-                if arrival is not self._expected:
-                    raise
+    def _passes(self, error: SDKError) -> bool:
+        """Return whether the server may let the client in later."""
+        if isinstance(error, Refused) and error.code in FAILURES:
+            return True
+        # A client that connects for the first time hears that nothing answers, or that there is too
+        # much of something. A client that comes back was let in before: what the server still
+        # counts of its former connection ends.
+        return self._came_in and may_pass(error)
 
 
 def _settle(arrival: Arrival, error: SDKError | None) -> None:

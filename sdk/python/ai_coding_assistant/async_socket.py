@@ -1,8 +1,7 @@
 """The client for asyncio.
 
-It authenticates on every connection, also after a reconnection, and then joins the projects and
-takes the locks again that it had. Methods wait for acknowledgements, so what they return is on the
-server's disk.
+It authenticates on every connection, and then joins the projects and takes the locks again that it
+had. Methods wait for acknowledgements, so what they return is on the server's disk.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Self, Unpack, cast
 
-from ai_coding_assistant import actions, events, files, people, searching
+from ai_coding_assistant import actions, events, files, patience, people, searching
 from ai_coding_assistant.answers import OnChunk
 from ai_coding_assistant.arrivals import Arrival, Arrivals
 from ai_coding_assistant.assistant import Assistant
@@ -25,7 +24,7 @@ from ai_coding_assistant.identity import Identity
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.participation import Participation
 from ai_coding_assistant.sending import Sending
-from ai_coding_assistant.signatures import AnyEvent, AsyncListAll, Payload
+from ai_coding_assistant.signatures import AnyEvent, AsyncCall, AsyncListAll, Payload
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import Client, SocketIOClientOptionValues, SocketIOError
 from socketio_min.handlers import check_event
@@ -120,7 +119,7 @@ class AsyncAICodingAssistantSocket:
 
     @property
     def locks(self) -> set[FileLock]:
-        """Return the locks that are held."""
+        """Return the locks that are held, or asked for."""
         return self._participation.locks
 
     @property
@@ -155,7 +154,7 @@ class AsyncAICodingAssistantSocket:
         self._batch.close()
         self._typing.close()
         self._sending.close()
-        self._participation.end()
+        self._participation.end("disconnect() was called")
         await self._client.close()
 
     def _connected(self) -> Awaitable[None]:
@@ -191,12 +190,13 @@ class AsyncAICodingAssistantSocket:
         return await self._identity.login(username, password)
 
     async def logout(self) -> None:
-        """End the session.
+        """End the session: what there is of projects ends with it.
 
         Raises:
             Refused, Unreachable: as `call`.
         """
         await self._identity.logout()
+        self._participation.end("the session was ended")
 
     # -- events
 
@@ -252,12 +252,10 @@ class AsyncAICodingAssistantSocket:
 
     @typed_call
     async def ask(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
-        """Do what `call` does, without waiting: for the events with which the client comes back.
-
-        Raises:
-            Refused, Unreachable: as `call`.
-        """
+        """Do what `call` does, without waiting: for the events with which the client comes back."""
         return await self._sending.call(event, payload or {})
+
+    insist = cast("AsyncCall", patience.insist)
 
     async def until_in(self, event: str) -> None:
         """Wait until the client has taken up what it had, before an event is sent.
@@ -303,7 +301,7 @@ class AsyncAICodingAssistantSocket:
         Raises:
             Refused, Unreachable: as `call`.
         """
-        self._participation.forget(project_id)
+        self._participation.forget(project_id, "was left")
         return await self.call("project:leave", {"projectId": project_id, "forGood": for_good})
 
     async def open_document(self, project_id: str, file_path: str) -> Document:

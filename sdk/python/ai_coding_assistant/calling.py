@@ -12,6 +12,10 @@ class Caller(Protocol):
     """A client, as its parts see it."""
 
     @property
+    def id(self) -> str | None:
+        """Return the socket's id while connected."""
+
+    @property
     def connected(self) -> bool:
         """Return whether there is a connection."""
 
@@ -21,6 +25,10 @@ class Caller(Protocol):
     @property
     def ask(self) -> AsyncCall:
         """Do what `call` does, without waiting: for the events with which a client comes back."""
+
+    @property
+    def insist(self) -> AsyncCall:
+        """Do what `ask` does, again while it is refused only because it comes too fast."""
 
     async def until_in(self, event: str) -> None:
         """Wait until the client has taken up what it had, before an event is sent."""

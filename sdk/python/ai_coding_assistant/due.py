@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.errors import LIMIT, Refused
 
 SHORTEST_WAIT: Final = 0.25
 """Seconds after which an acknowledgement is asked for; it may just be on its way."""
@@ -103,7 +103,7 @@ class Due:
 def _dropped(retry_after: float) -> Refused:
     return Refused(
         {
-            "code": "RATE_LIMIT_EXCEEDED",
+            "code": LIMIT,
             "message": "the server dropped the event, because too many came at once: "
             f"try again in {retry_after:g} seconds, or queue what can be sent in one batch",
             "details": {"retryAfter": retry_after},

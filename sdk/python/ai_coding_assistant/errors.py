@@ -6,6 +6,8 @@ from typing import Any, Final
 
 FAILURES: Final = ("INTERNAL_ERROR", "STORAGE_ERROR")
 """Codes of refusals because the server could not do it now: the same may succeed later."""
+LIMIT: Final = "RATE_LIMIT_EXCEEDED"
+"""The code of refusals of too much; the details have `retryAfter` where waiting is all it takes."""
 
 
 class SDKError(Exception):
@@ -23,6 +25,13 @@ class Refused(SDKError):
 
 class Unreachable(SDKError):
     """The server cannot be reached, is gone, or did not answer in time."""
+
+
+def may_pass(error: SDKError) -> bool:
+    """Return whether what the server has done before may succeed again: it cannot do it now, has
+    too much of something, or did not answer.
+    """
+    return not isinstance(error, Refused) or error.code in (*FAILURES, LIMIT)
 
 
 def result_of(answer: dict[str, Any]) -> dict[str, Any]:

@@ -44,20 +44,23 @@ class Identity:
         if self.session_id is not None:
             await self._present_session(self.session_id)
         elif self._user_id is not None:
-            self.user = (await self._socket.ask("user:join", {"userId": self._user_id}))["user"]
+            answer = await self._socket.insist("user:join", {"userId": self._user_id})
+            self.user = answer["user"]
 
     async def _present_session(self, session_id: str) -> None:
         try:
-            self.user = (await self._socket.ask("auth:session", {"sessionId": session_id}))["user"]
+            answer = await self._socket.insist("auth:session", {"sessionId": session_id})
+            self.user = answer["user"]
         except Refused as error:
             if error.code != "UNAUTHORIZED":
                 raise
             self.user = None
             try:
                 # Only a server in open mode lets somebody without a session see projects.
-                await self._socket.ask("project:list")
-            except Refused:
-                raise error from None
+                await self._socket.insist("project:list")
+            except Refused as refused:
+                # Whatever else it is, it does not say which server this is.
+                raise (error if refused.code == "UNAUTHORIZED" else refused) from None
             logger.warning("%s; going on as a guest, because the server is in open mode", error)
 
     async def login(self, username: str, password: str) -> AuthResult:

@@ -24,7 +24,7 @@ class Holder(Caller, Protocol):
 
     @property
     def locks(self) -> set[FileLock]:
-        """Return the locks that are held."""
+        """Return the locks that are held, or asked for."""
 
     @property
     def user(self) -> User | None:
@@ -34,8 +34,9 @@ class Holder(Caller, Protocol):
 class FileLock:
     """A lock, made by `lock_file`; `async with` acquires and releases it.
 
-    `held` turns False when the lock is released, and when it was lost to somebody else during a
-    disconnection. `token` grows with every lock of the server, and is 0 before the first.
+    `held` turns False when the lock is released, when the server says that it has ended, and when
+    it is not to be had again after a lost connection. `token` grows with every lock of the server,
+    and is 0 before the first.
     """
 
     def __init__(
@@ -51,6 +52,9 @@ class FileLock:
         self.lock_type = lock_type
         self.held = False
         self.token = 0
+        # While it is asked for: the tokens of locks that have ended meanwhile. Its own may be one
+        # of them, since it is known only when the acknowledgement is read.
+        self._ended: set[int] | None = None
 
     async def __aenter__(self) -> Self:
         await self.acquire()
@@ -63,17 +67,48 @@ class FileLock:
         """Take the lock.
 
         Raises:
-            Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`).
+            Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`), or it has
+                ended at once, for example because the user may not change the project any more.
             Unreachable: there is no answer.
         """
-        self.token = await self._take(self._socket.call)
-        self.held = True
         self._socket.locks.add(self)
+        try:
+            await self._take(self._socket.call)
+            if self not in self._socket.locks:
+                # The project was left meanwhile.
+                raise self._gone()
+        except BaseException:
+            self.lose()
+            raise
+        self.held = True
 
-    async def _take(self, send: AsyncCall) -> int:
+    async def _take(self, send: AsyncCall) -> None:
+        """Ask for the lock, and keep its token.
+
+        Raises:
+            Refused: it is not to be had, or has ended by now.
+            Unreachable: there is no answer.
+        """
         payload = {**self._file, "lockType": self.lock_type}
-        answer = await send("file:lock", payload)
-        return answer["lock"]["token"]
+        ended = self._ended = set()
+        try:
+            token = (await send("file:lock", payload))["lock"]["token"]
+        finally:
+            self._ended = None
+        self.token = token
+        if token in ended:
+            raise self._gone()
+
+    def _gone(self) -> Refused:
+        message = f"file {self.file_path!r}: the lock has ended at once: lock it again"
+        return Refused({"code": "FILE_LOCKED", "message": message})
+
+    def hear_ended(self, token: int) -> None:
+        """Take note that the lock of a token has ended, which may be this one."""
+        if self._ended is not None:
+            self._ended.add(token)
+        elif token == self.token:
+            self.lose()
 
     @property
     def _file(self) -> dict[str, str]:
@@ -81,17 +116,15 @@ class FileLock:
 
     async def take_again(self) -> None:
         """Take the lock back after a lost connection, unless somebody else was faster, or the lock
-        was released meanwhile.
+        was released meanwhile. The server gives the same lock if it was not lost.
 
         Raises:
             Refused: the server cannot give locks now (`FAILURES`).
             Unreachable: there is no answer.
         """
-        if self not in self._socket.locks:
-            return
         for attempt in range(RETAKINGS):
             try:
-                token = await self._take(self._socket.ask)
+                await self._take(self._socket.insist)
             except Refused as error:
                 if error.code in FAILURES:
                     raise
@@ -100,9 +133,7 @@ class FileLock:
                 # The server that was left does not know yet that the connection is gone.
                 await asyncio.sleep(RETAKE_SECONDS * 2**attempt)
             else:
-                if self.held:
-                    self.token = token
-                else:
+                if not self.held:
                     await self._give_back(self._socket.ask)
                 return
         self.lose()

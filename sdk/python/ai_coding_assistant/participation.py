@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.documents import Document, Editor
-from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.errors import Refused, SDKError, Unreachable, may_pass
 from ai_coding_assistant.events import ProjectJoinResult
 from ai_coding_assistant.files import add_further_pages
 from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock
+from ai_coding_assistant.patience import persist
 from ai_coding_assistant.signatures import Payload
 
 logger = logging.getLogger("ai_coding_assistant")
@@ -47,6 +48,12 @@ class Participation:
         listeners: list[Answer | LockRequest] = [*self.answers, *self.lock_requests]
         for listener in listeners:
             listener.hear(event, data)
+        if event == "file:unlocked":
+            for lock in list(self.locks):
+                lock.hear_ended(data["token"])
+        if event == "project:deleted":
+            # Or not shared with the user any more.
+            self.forget(data["projectId"], "is gone")
         if event == "file:moved":
             self._follow(project_id, data["filePath"], data["newPath"])
         elif self.documents and "filePath" in data:
@@ -54,7 +61,7 @@ class Participation:
                 if (document.project_id, document.file_path) == (project_id, data["filePath"]):
                     document.hear(event, data)
         if event == "server:resync":
-            task = asyncio.get_running_loop().create_task(self._look_again())
+            task = asyncio.get_running_loop().create_task(self._look_again(self._socket.id))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
 
@@ -93,19 +100,24 @@ class Participation:
         """
         await self._enter_all()
         for lock in list(self.locks):
-            await lock.take_again()
+            if lock.held:
+                await lock.take_again()
         self._open_documents()
 
-    async def _look_again(self) -> None:
+    async def _look_again(self, connection: str | None) -> None:
         """See what there is: the server was cut off from others, and may not have told all."""
         self.pause()
         try:
-            await self._enter_all()
+            await persist(
+                self.take_up,
+                passes=may_pass,
+                lasts=lambda: self._socket.id == connection,
+            )
         except SDKError as error:
-            # The next connection begins anew.
-            logger.warning("cannot look again at what there is: %s", error)
-        if self._socket.connected:
-            self._open_documents()
+            # Otherwise the next connection begins anew.
+            if self._socket.id == connection:
+                logger.warning("cannot look again at what there is: %s", error)
+                self._open_documents()
 
     def _open_documents(self) -> None:
         for document in list(self.documents):
@@ -124,7 +136,7 @@ class Participation:
             Unreachable: there is no answer.
         """
         try:
-            joined = await self._socket.ask("project:join", {"projectId": project_id})
+            joined = await self._socket.insist("project:join", {"projectId": project_id})
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
@@ -132,7 +144,7 @@ class Participation:
                 answer.fail(error)
             # It was deleted, or is not shared any more; the other projects are still there.
             logger.warning("cannot enter it again: %s", error)
-            self.forget(project_id)
+            self.forget(project_id, "is gone")
         else:
             for answer in self._answers_of(project_id):
                 answer.back(joined)
@@ -198,23 +210,23 @@ class Participation:
 
     # -- leaving
 
-    def forget(self, project_id: str) -> None:
+    def forget(self, project_id: str, outcome: Literal["was left", "is gone"]) -> None:
         """Lose all that there is of a project."""
         self.projects.discard(project_id)
         for lock in [lock for lock in self.locks if lock.project_id == project_id]:
             lock.lose()
         for document in [one for one in self.documents if one.project_id == project_id]:
-            document.give_up(Unreachable(f"the project {project_id!r} was left"))
+            document.give_up(Unreachable(f"the project {project_id!r} {outcome}"))
 
-    def end(self) -> None:
-        """Lose everything: the client disconnects for good."""
+    def end(self, reason: str) -> None:
+        """Lose everything, because of `reason`."""
         for lock in list(self.locks):
             lock.lose()
         for document in list(self.documents):
-            document.give_up(Unreachable("the client was disconnected"))
+            document.give_up(Unreachable(reason))
         self.projects.clear()
         for answer in self.answers:
-            answer.lose("disconnect() was called", comes_back=False)
+            answer.lose(reason, comes_back=False)
 
 
 def _moved(path: str, source: str, target: str) -> str:

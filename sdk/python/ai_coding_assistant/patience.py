@@ -1,0 +1,88 @@
+"""Trying again what failed only for now: the server is too busy, or cannot get at its data."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.errors import Refused, SDKError
+from ai_coding_assistant.signatures import AnyEvent, Payload
+
+Result = TypeVar("Result")
+
+FIRST_SECONDS: Final = 1.0
+LONGEST_SECONDS: Final = 15.0
+SHORTEST_SECONDS: Final = 0.25
+"""The least pause before what came too fast is sent again."""
+
+
+class Pauses:
+    """The pauses between tries: each is twice as long as the one before, up to a longest one. By
+    chance each is up to a half longer, so that those who were refused together do not come back
+    together.
+    """
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._next = FIRST_SECONDS
+
+    def after(self, error: SDKError) -> float:
+        """Return the seconds to wait after an error, at least what the server asks for."""
+        asked = retry_after(error)
+        if asked is None:
+            seconds, self._next = self._next, min(2 * self._next, LONGEST_SECONDS)
+        else:
+            seconds = max(asked, SHORTEST_SECONDS)
+        return seconds * (1 + self._chance() / 2)
+
+
+def retry_after(error: SDKError) -> float | None:
+    """Return in how many seconds the server takes what it has refused, None if it does not say."""
+    details = error.details if isinstance(error, Refused) else None
+    return None if details is None else details.get("retryAfter")
+
+
+async def persist(
+    work: Callable[[], Awaitable[Result]],
+    *,
+    passes: Callable[[SDKError], bool],
+    lasts: Callable[[], bool],
+) -> Result:
+    """Do something, again after a pause for as long as the error `passes` and the connection, or
+    whatever it is done for, `lasts`. Return its result.
+
+    Raises:
+        SDKError: the last error.
+    """
+    pauses = Pauses()
+    while True:
+        try:
+            return await work()
+        except SDKError as error:
+            if not passes(error) or not lasts():
+                raise
+            await asyncio.sleep(pauses.after(error))
+            if not lasts():
+                raise
+
+
+async def insist(client: Caller, event: str, payload: Payload | None = None) -> dict[str, Any]:
+    """Do what `ask` does, again while it is refused only because it comes too fast.
+
+    Raises:
+        Refused, Unreachable: as `Caller.ask`.
+    """
+    connection = client.id
+
+    async def ask() -> dict[str, Any]:
+        answer: dict[str, Any] = await client.ask(AnyEvent(event), payload)
+        return answer
+
+    return await persist(
+        ask,
+        passes=lambda error: retry_after(error) is not None,
+        lasts=lambda: client.id == connection,
+    )

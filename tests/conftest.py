@@ -121,6 +121,9 @@ REACHED_BY_OTHERS = {
     )
 }
 
+# Whether the test that runs now is counted.
+COUNTS = pytest.StashKey[bool]()
+
 LOST_TASKS = ("exception was never retrieved", "was destroyed but it is pending")
 
 # A cancelled task, a closing transport or a callback needs a few turns of the loop to finish.
@@ -206,19 +209,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @contextmanager
-def counting(config: pytest.Config, counted: bool) -> Iterator[bool]:
-    """Count what is covered meanwhile, if that is to be `counted`, and nothing from then on.
-
-    Yield whether this run counts at all.
-    """
+def counting(config: pytest.Config, counted: bool) -> Iterator[None]:
+    """Count what is covered meanwhile, if this run counts and that is to be `counted`."""
     controller = controller_of(config)
-    if controller and counted and not controller.started:
+    begins = controller is not None and counted and not controller.started
+    if begins:
         controller.resume()
     try:
-        yield controller is not None
+        yield
     finally:
-        if controller and controller.started:
+        if begins:
             controller.pause()
+
+
+def imports_are_counted(config: pytest.Config) -> bool:
+    """Return whether this process is the one that counts what imports cover: of several, the first
+    that runs tests.
+    """
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    return worker == "gw0" or (worker is None and not config.getoption("tx", None))
 
 
 def import_packages() -> None:
@@ -232,13 +241,14 @@ def import_packages() -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Count what imports cover; the tests themselves are imported uncounted.
+    """Count what imports cover, and nothing from then on until a test runs.
 
     Nothing of what is made meanwhile is garbage: the collector need not look for it.
     """
-    with counting(session.config, counted=True) as counts:
-        if counts:
+    if controller := controller_of(session.config):
+        if imports_are_counted(session.config):
             import_packages()
+        controller.pause()
     gc.disable()
     try:
         return (yield)
@@ -246,9 +256,32 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         gc.enable()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    with counting(item.config, is_counted(item)):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    item.config.stash[COUNTS] = is_counted(item)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Count what the fixtures of a folder or file do; those of all tests and of plugins do nothing
+    that is to be covered.
+    """
+    ours = "/" in fixturedef.baseid
+    with counting(request.config, ours and request.config.stash[COUNTS]):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    with counting(pyfuncitem.config, pyfuncitem.config.stash[COUNTS]):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    with counting(item.config, item.config.stash[COUNTS]):
         return (yield)
 
 

@@ -20,14 +20,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import engineio_min
 import socketio_min
@@ -351,64 +349,6 @@ def test_the_slow_files_begin(pytestconfig: pytest.Config) -> None:
     conftest.pytest_collection_modifyitems(config, items)
     order = [item.path.relative_to(ROOT / "tests").as_posix() for item in items]
     assert order == ["web/test_page.py", "server/test_killing.py", "test_fuzz.py", "test_docs.py"]
-
-
-@given(st.none())
-def of_hypothesis(_: None) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("name", "test", "marks", "counted"),
-    [
-        ("engineio_min/test_upgrade.py", None, {}, True),
-        ("hostile/test_floods.py", None, {}, True),
-        ("hostile/test_attacks.py", None, {}, False),
-        ("server/test_limits.py", None, {}, False),
-        ("engineio_min/protocol/test_packets.py", of_hypothesis, {}, False),
-        ("socketio_min/test_worker_faults.py", None, {"no_cover": True}, False),
-    ],
-)
-def test_coverage_is_counted_where_it_is_looked_for(
-    pytestconfig: pytest.Config,
-    name: str,
-    test: Callable[..., None] | None,
-    marks: dict[str, bool],
-    counted: bool,
-) -> None:
-    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
-    assert conftest is not None
-    item = SimpleNamespace(path=ROOT / "tests" / name, obj=test, get_closest_marker=marks.get)
-    assert conftest.is_counted(item) is counted
-
-
-def test_coverage_is_counted_during_a_test_and_not_between_two(
-    pytestconfig: pytest.Config,
-) -> None:
-    """The counter of this run is in use: this one records what is asked of it."""
-    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
-    assert conftest is not None
-
-    class Controller:
-        started = True
-
-        def pause(self) -> None:
-            self.started = False
-
-        def resume(self) -> None:
-            self.started = True
-
-    controller = Controller()
-    plugins = {"_cov": SimpleNamespace(cov_controller=controller)}
-    config = SimpleNamespace(pluginmanager=SimpleNamespace(get_plugin=plugins.get))
-    seen = []
-    for counted in (True, True, False, True):
-        with conftest.counting(config, counted) as counts:
-            seen.append((counts, controller.started))
-        assert not controller.started
-    assert seen == [(True, True), (True, True), (True, False), (True, True)]
-    plugins.clear()
-    with conftest.counting(config, True) as counts:
-        assert not counts
 
 
 def test_the_quick_tests_are_those_of_rules_and_bytes(pytestconfig: pytest.Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
+from tests.forked_servers import Program, started
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,11 +25,9 @@ UPGRADE_TIMEOUT = 0.5
 PYTHON_SOCKETIO = [sys.executable, "conformance/targets/python_socketio.py", "0"]
 
 
-def start(command: Sequence[str]) -> tuple[subprocess.Popen[str], int]:
+def start(command: Sequence[str]) -> tuple[Program, int]:
     """Start a target and return it with its port."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    process = started(command)
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.fullmatch(r"ready http://127\.0\.0\.1:(\d+)\n", line)
@@ -39,7 +37,7 @@ def start(command: Sequence[str]) -> tuple[subprocess.Popen[str], int]:
     return process, int(found[1])
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop(process: Program) -> None:
     """End a target at once: how it ends is not what is tested with it."""
     process.kill()
     process.communicate()

@@ -10,7 +10,6 @@ import contextlib
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.engineio_min.wire import Response
+from tests.forked_servers import Forked
 from tests.socketio_min.wire import (
     Client,
     Ended,
@@ -34,15 +34,8 @@ INVALID_EIO = ("", "&EIO=abc")
 INVALID_TRANSPORT = ("", "&transport=abc")
 
 
-def start_target(*arguments: str) -> tuple[subprocess.Popen[str], str, int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "conformance", "target", "--port", "0", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
+def start_target(*arguments: str) -> tuple[Forked, str, int]:
+    process = Forked("conformance", "target", "--port", "0", *arguments, errors=subprocess.STDOUT)
     line = process.stdout.readline()
     found = re.fullmatch(r"ready http://([\d.]+):(\d+)\n", line)
     if found is None:
@@ -52,7 +45,7 @@ def start_target(*arguments: str) -> tuple[subprocess.Popen[str], str, int]:
     return process, found[1], int(found[2])
 
 
-def stop_target(process: subprocess.Popen[str]) -> None:
+def stop_target(process: Forked) -> None:
     """The target ends at once and has written nothing but its first line, what it says when the
     machine was busy, and which sessions it closed for what their clients sent.
     """

@@ -28,6 +28,7 @@ from ai_coding_assistant import (
 )
 from server.api.errors import Code, EventError
 from server.application import Application
+from tests import forked_servers
 from tests.server import killing
 from tests.server.running import running
 from tests.socketio_min.chaos import Chaos, chaos_proxy
@@ -227,7 +228,7 @@ async def test_the_blocking_client_edits_as_well(application: Application) -> No
 
 async def test_five_type_through_five_kills(tmp_path: Path) -> None:
     """Each types words of its own, wherever; the server is killed at any moment."""
-    processes = killing.context()
+    processes = forked_servers.context()
     process, port = await asyncio.to_thread(killing.start, processes, tmp_path)
     chance = random.Random(11)
     words: list[str] = []

@@ -5,18 +5,10 @@ that it can be killed often.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
-
-
-def context() -> ForkServerContext:
-    """What starts the processes."""
-    made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["server.application", "tests.server.running"])
-    return made
 
 
 def start(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,10 @@ from server.application import Application
 from server.commands import carry_out
 from server.settings import Settings, SettingsError
 from server.store.sqlite import Sqlite
+from tests.forked_servers import Forked
 from tests.server.wire import connected
+from tests.waiting import PATIENCE
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 USAGE = (
     "usage: python -m server backup FILE | user add NAME | session new NAME | "
     "migrate-data --from sqlite --to URL [--data-dir VALUE]"
@@ -24,16 +23,10 @@ USAGE = (
 
 def command(directory: Path, *arguments: str, typed: str = "") -> tuple[int, str, str]:
     """Exit code, stdout and stderr of `python -m server`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "server", *arguments, "--data-dir", str(directory)],
-        cwd=ROOT,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = Forked("server", *arguments, "--data-dir", str(directory))
+    out, error = done.communicate(typed, PATIENCE)
+    assert done.returncode is not None
+    return done.returncode, out, error
 
 
 async def test_a_user_is_added_and_given_a_session(tmp_path: Path) -> None:

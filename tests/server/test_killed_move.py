@@ -24,6 +24,7 @@ from server.store import contents
 from server.store.document_records import Edit
 from server.store.documents import Documents
 from server.store.sqlite import FILE_NAME, Sqlite
+from tests import forked_servers
 from tests.server import killing
 from tests.server.databases import prepare
 from tests.server.wire import connected
@@ -114,7 +115,7 @@ def killed(directory: Path, process: ForkServerProcess, is_time: Look) -> bool:
 
 @pytest.mark.parametrize(("is_time", "place"), [(is_being_copied, "old"), (is_followed, "new")])
 async def test_nothing_of_a_moved_folder_is_lost(tmp_path: Path, is_time: Look, place: str) -> None:
-    processes = killing.context()
+    processes = forked_servers.context()
     for number in range(ROUNDS):
         directory = tmp_path / f"{number}"
         epochs = fill(directory)

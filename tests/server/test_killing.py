@@ -21,6 +21,7 @@ import websockets
 
 from server.store import contents, parts
 from server.store.sqlite import Sqlite
+from tests import forked_servers
 from tests.effort import examples
 from tests.server import killing
 from tests.server.running import running
@@ -144,7 +145,7 @@ def _made_before(path: str, number: int, version: str) -> bool:
 
 @pytest.mark.search
 async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    processes = killing.context()
+    processes = forked_servers.context()
     chance = random.Random(5)
     async with running(tmp_path) as application, connected(application.port) as client:
         common = {"path": "common", "action": "created", "content": "0 0"}

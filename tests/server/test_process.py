@@ -8,15 +8,17 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
+from tests.forked_servers import Forked, Program
 from tests.server.wire import connected, http_get
 from tests.waiting import PATIENCE
 
@@ -33,46 +35,44 @@ WITHOUT_UVLOOP = (
 
 @asynccontextmanager
 async def server(
-    *arguments: str, program: tuple[str, str] = AS_MODULE, **variables: str
-) -> AsyncIterator[Process]:
+    *arguments: str, program: tuple[str, str] | None = None, **variables: str
+) -> AsyncIterator[Program]:
+    """Run the server; it is a fork, unless it is started anew as a program of Python."""
     with tempfile.TemporaryDirectory() as directory:
-        async with _process(program, arguments, {"DATA_DIR": directory, **variables}) as process:
+        environment = {"DATA_DIR": directory, **variables}
+        if program is None:
+            process: Program = await asyncio.to_thread(
+                Forked, "server", *arguments, environment=environment
+            )
+        else:
+            process = subprocess.Popen(
+                [sys.executable, *program, *arguments],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                text=True,
+            )
+        try:
             yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.communicate()
 
 
-@asynccontextmanager
-async def _process(
-    program: tuple[str, str], arguments: tuple[str, ...], variables: dict[str, str]
-) -> AsyncIterator[Process]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *program,
-        *arguments,
-        cwd=ROOT,
-        env=environment,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-async def ending(process: Process) -> tuple[int | None, str, str]:
+async def ending(process: Program) -> tuple[int | None, str, str]:
     """The exit code, what else came on stdout, and stderr."""
-    async with asyncio.timeout(PATIENCE):
-        out, error = await process.communicate()
-    return process.returncode, out.decode(), error.decode()
+    out, error = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+    return process.returncode, out, error
 
 
-async def announcement(process: Process) -> list[str]:
+async def announcement(process: Program) -> list[str]:
+    """Return the first three lines, or those there are until it ends."""
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE):
-        return [(await process.stdout.readline()).decode() for _ in range(3)]
+        return [await asyncio.to_thread(process.stdout.readline) for _ in range(3)]
 
 
 @pytest.mark.parametrize("program", [AS_MODULE, WITHOUT_UVLOOP], ids=["uvloop", "asyncio"])
@@ -151,7 +151,7 @@ async def test_a_used_data_directory_is_one_line_and_exit_code_1(tmp_path: Path)
 async def test_a_bad_setting_is_one_line_and_exit_code_2(
     arguments: list[str], variables: dict[str, str], message: str
 ) -> None:
-    async with server(*arguments, program=AS_MODULE, **variables) as process:
+    async with server(*arguments, program=None, **variables) as process:
         assert await ending(process) == (2, "", f"server: {message}\n")
 
 

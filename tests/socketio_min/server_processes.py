@@ -8,14 +8,13 @@ what they see as lines of JSON, and end when their input does. See conformance/j
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.forked_servers import Program, started
 from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +42,7 @@ class ServerProcess:
         self._options = options
         if kind in ("this with recovery", "node with recovery"):
             self._options = {"connectionStateRecovery": {}, **options}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Program | None = None
         self._number = 0
 
     @property
@@ -52,14 +51,7 @@ class ServerProcess:
 
     def start(self) -> None:
         options = json.dumps({**self._options, "port": self.port})
-        process = subprocess.Popen(
-            [*COMMANDS[self.kind], options],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = started([*COMMANDS[self.kind], options])
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ready "), f"the server said {line!r}"
@@ -67,7 +59,7 @@ class ServerProcess:
         self._process = process
         threading.Thread(target=self._read, args=(process,), daemon=True).start()
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: Program) -> None:
         assert process.stdout is not None
         with process.stdout as lines:
             for line in lines:

@@ -18,6 +18,7 @@ import pytest
 from server.documents.change_json import parse
 from server.store.files import Moment
 from server.store.postgres import Postgres
+from tests import forked_servers
 from tests.server import killing
 from tests.server.documents.editors import PROJECT, Editor, content, joined, written
 from tests.server.gate import closed_gate
@@ -256,7 +257,7 @@ async def test_what_a_killed_server_has_acknowledged_is_there_once(
         "database_url": postgres.url,
         "event_rate": 0,
     }
-    processes = killing.context()
+    processes = forked_servers.context()
     start = killing.start
     process, port = await asyncio.to_thread(start, processes, tmp_path / "killed", **settings)
     async with running(tmp_path / "there", **settings) as there, AsyncExitStack() as stack:

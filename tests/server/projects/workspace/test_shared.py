@@ -23,6 +23,7 @@ from server.projects.mirrored_project import PROJECT_ID
 from server.projects.tree import Tree
 from server.store import contents
 from server.store.postgres import Postgres
+from tests import forked_servers
 from tests.server import killing
 from tests.server.projects.workspace.asking import PROJECT, change, files, heard
 from tests.server.running import running
@@ -273,7 +274,7 @@ def test_a_file_that_a_program_has_changed_is_not_written_over(tmp_path: Path) -
 async def test_another_server_goes_on_when_the_one_is_killed_that_mirrors(
     servers: Servers, directory: Path, tmp_path: Path
 ) -> None:
-    processes = killing.context()
+    processes = forked_servers.context()
     process, port = await asyncio.to_thread(
         killing.start, processes, tmp_path / "killed", tuning={"renewal": 0.05}, **servers.settings
     )

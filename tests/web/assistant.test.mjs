@@ -326,8 +326,8 @@ test("whatever has Copy is copied, also where the browser hides its clipboard", 
 });
 
 test("with the keyboard alone, and at the width of a phone", async () => {
-  const phone = { viewport: { width: 390, height: 780 } };
-  const ada = await comeIn("ada", "", phone);
+  const ada = await comeIn("ada");
+  await ada.setViewportSize({ width: 390, height: 780 });
   await ada.getByRole("button", { name: "New project" }).click();
   await ada.getByLabel("Name", { exact: true }).fill("Phone");
   await ada.getByRole("button", { name: "Create" }).click();

@@ -69,6 +69,7 @@ async function leave(page) {
   page.removeAllListeners();
   await page.evaluate(() => sessionStorage.clear());
   await page.setViewportSize(VIEWPORT);
+  await page.emulateMedia({ colorScheme: null });
   if (isSignedOut) return signedOutOf(new URL(page.url()).origin).push(page);
   await page.goto("about:blank");
   idle.push(page);

@@ -360,13 +360,15 @@ test("light and dark follow the system, until one chooses", async () => {
 });
 
 test("what passes by can be read, and covers no control", async () => {
+  const page = await comeIn("ada", "project-123");
   for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 700 });
     for (const colorScheme of ["light", "dark"]) {
-      const viewport = { width, height: 700 };
-      const page = await comeIn("ada", "project-123", { viewport, colorScheme });
+      await page.emulateMedia({ colorScheme });
       await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
       const found = await page.evaluate(async () => {
-        const { toast } = await import("/web/state.js");
+        const { toast, update } = await import("/web/state.js");
+        update({ toasts: [] });
         for (const kind of ["news", "problem"]) toast("It could not be done: try again", kind);
         await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)));
         const channel = (value) => {

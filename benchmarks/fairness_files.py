@@ -30,15 +30,15 @@ MOST_MIRRORED = 5.0
 _OF_ONE = 200
 
 
-def fill(port: int) -> None:
-    """Create the files, over many accounts: each may do only so much at once."""
-    for first in range(0, FILES, _OF_ONE):
+def fill(port: int, files: int = FILES) -> None:
+    """Create files, over many accounts: each may do only so much at once."""
+    for first in range(0, files, _OF_ONE):
         client = Client(port)
         client.ask("user:join", {"userId": f"filler-{first}"})
         for begin in (first, first + 100):
             updates = [
                 _change(f"src/{number // 100}/{number}.txt", "created", f"{number}\n")
-                for number in range(begin, min(begin + 100, FILES))
+                for number in range(begin, min(begin + 100, files))
             ]
             if updates:
                 client.ask("batch:update", {"updates": updates})
@@ -157,9 +157,9 @@ def rewrite(directory: Path) -> set[str]:
     return {path.relative_to(directory).as_posix() for path in paths}
 
 
-def create(directory: Path) -> set[str]:
+def create(directory: Path, files: int = FILES) -> set[str]:
     """Put files into a directory. Return their paths."""
-    paths = {f"new/{number // 100}/{number}.txt" for number in range(FILES)}
+    paths = {f"new/{number // 100}/{number}.txt" for number in range(files)}
     for path in paths:
         place = directory / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -223,6 +223,77 @@ def restoring_directory(ground: Ground) -> Commit:
     return commit
 
 
+Place = Callable[[Ground, int], tuple[str, str]]
+"""Fills a folder with so many files. Returns its project and its path."""
+
+
+def in_project(ground: Ground, files: int) -> tuple[str, str]:
+    """Fill a folder of the project."""
+    fill(ground.port, files)
+    return PROJECT, "src"
+
+
+def in_directory(ground: Ground, files: int) -> tuple[str, str]:
+    """Fill a folder of the mirrored directory."""
+    listener = Client(ground.port)
+    listener.ask("project:join", {"projectId": WORKSPACE, "userId": "filler"})
+    left = create(ground.directory, files)
+    while left:
+        heard, data, *_ = json.loads(listener.wait_for("42")[2:])
+        if heard == "file:created":
+            left.discard(data["file"]["path"])
+    listener.sock.close()
+    return WORKSPACE, "new"
+
+
+Ask = Callable[..., Any]
+
+
+def move(ask: Ask, folder: str) -> None:
+    """Move a folder away and back."""
+    ask("file:move", filePath=folder, newPath="moved")
+    ask("file:move", filePath="moved", newPath=folder)
+
+
+def throw(ask: Ask, folder: str) -> None:
+    """Delete a folder and take it out of the bin."""
+    ask("bin:restore", deletionId=ask("file:delete", filePath=folder)["deletionId"])
+
+
+def copy(ask: Ask, folder: str) -> None:
+    """Copy a folder, and delete the copy."""
+    ask("file:copy", filePath=folder, newPath="copied")
+    ask("file:delete", filePath="copied")
+
+
+def with_folder(
+    deed: Callable[[Ask, str], None], place: Place, files: int = FILES
+) -> Callable[[Ground], Commit]:
+    """Do something to a folder of many files, again and again."""
+
+    def set_up(ground: Ground) -> Commit:
+        project_id, folder = place(ground, files)
+
+        def commit(port: int) -> None:
+            client = Client(port)
+            client.ask("project:join", {"projectId": project_id, "userId": "worst"})
+
+            def ask(event: str, **payload: str) -> Any:
+                begun = time.perf_counter()
+                answer = client.ask(event, {"projectId": project_id, **payload})
+                took = time.perf_counter() - begun
+                ground.say(f"{event} in {took:.1f} s", answer["ok"])
+                time.sleep(PAUSE)
+                return answer
+
+            while True:
+                deed(ask, folder)
+
+        return commit
+
+    return set_up
+
+
 REWRITING = changing("file:updated", rewrite)
 DEEDS = (
     Deed("version:restore of 10,000 files", restoring),
@@ -236,4 +307,10 @@ DEEDS = (
     Deed("a workspace of 10,000 new files", changing("file:created", create), 1, WORKSPACE),
     Deed("a workspace of 10,000 deleted files", changing("file:deleted", delete), FILES, WORKSPACE),
     Deed("version:restore in a workspace", restoring_directory, 2_000, WORKSPACE),
+    Deed("a folder of 10,000 files, moved", with_folder(move, in_project)),
+    Deed("a folder of 10,000 files, deleted and restored", with_folder(throw, in_project)),
+    Deed("a folder of 5,000 files, copied", with_folder(copy, in_project, FILES // 2)),
+    Deed("a mirrored folder, moved", with_folder(move, in_directory), 1, WORKSPACE),
+    Deed("a mirrored folder, deleted and restored", with_folder(throw, in_directory), 1, WORKSPACE),
+    Deed("a mirrored folder, copied", with_folder(copy, in_directory, FILES // 2), 1, WORKSPACE),
 )

@@ -55,6 +55,7 @@ from server.projects.lock_table import Locks
 from server.projects.shared_locks import SharedLocks
 from server.projects.shared_workspace import SharedWorkspace
 from server.projects.tickets import Tickets
+from server.projects.untold import Untold
 from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
 from server.settings import Settings
@@ -110,6 +111,7 @@ class Application:
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
         self.uploads = Uploads(self.tuning.monotonic)
         self.tickets = Tickets(self.tuning.monotonic)
+        self.untold = Untold()
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = self._workspace()
@@ -339,6 +341,7 @@ class Application:
         this server in them if `local`.
         """
         if rooms:
+            self.untold.tell_before(project_id, announcement)
             hearing = self.io.to(rooms)
             told = announcement.arguments(user_id=user_id, project_id=project_id)
             (hearing.local if local else hearing).emit(*told)

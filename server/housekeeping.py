@@ -103,8 +103,8 @@ class Housekeeping:
             gone = await work.versions.make_room(project_id, MOST_AUTOMATIC)
             for version_id in gone:
                 self._tell(project_id, VersionDeleted(version_id=version_id))
-            async with work.versions.create(new) as version:
-                self._tell(project_id, VersionCreated(version=version))
+            async with work.versions.create(new) as done:
+                self._tell(project_id, VersionCreated(version=done.result))
 
     def _tell(self, project_id: str, announcement: VersionCreated | VersionDeleted) -> None:
         self._services.tell(project_room(project_id), announcement, project_id=project_id)

@@ -102,6 +102,7 @@ FLOORS: Mapping[str, Floors] = {
             "projects/unwritten.py",
             "projects/upload_table.py",
             "projects/tickets.py",
+            "projects/untold.py",
         ),
         # What an event is given: it names the state, which knows no event.
         ("api/services.py", "api/registry.py"),

@@ -24,6 +24,11 @@ class Announcement(Record, frozen=True):
     priority: ClassVar[Priority] = "medium"
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the paths of the files that the event is about; those of its project."""
+        return ()
+
+    @property
     def data(self) -> Any:
         """Return the first argument of the event."""
         return msgspec.to_builtins(self, builtin_types=(bytes,))

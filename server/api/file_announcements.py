@@ -19,6 +19,11 @@ class FileCreated(Announcement, frozen=True):
     file: File
     content: str | None = None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.file.path,)
+
 
 class FileUpdated(Announcement, frozen=True):
     """A file has changed. `content` is left out above 64 KiB or where many
@@ -31,6 +36,11 @@ class FileUpdated(Announcement, frozen=True):
     file: File
     content: str | None = None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.file.path,)
+
 
 class FileDeleted(Announcement, frozen=True):
     """A file is gone."""
@@ -39,6 +49,11 @@ class FileDeleted(Announcement, frozen=True):
     heard_by = "the others in the project's room"
 
     file_path: str
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.file_path,)
 
 
 class FileMoved(Announcement, frozen=True):
@@ -54,6 +69,11 @@ class FileMoved(Announcement, frozen=True):
     new_path: str
     count: int
     file: File | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the old and the new path."""
+        return (self.file_path, self.new_path)
 
 
 class FileEdited(Announcement, frozen=True):
@@ -73,6 +93,11 @@ class FileEdited(Announcement, frozen=True):
     user: User
     change: list[Any]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.file_path,)
+
 
 class FileLocked(Announcement, frozen=True):
     """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the
@@ -83,6 +108,11 @@ class FileLocked(Announcement, frozen=True):
     heard_by = "the others in the project's room"
 
     lock: Lock
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.lock.file_path,)
 
 
 class FileUnlocked(Announcement, frozen=True):

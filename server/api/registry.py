@@ -97,6 +97,7 @@ class Call(Generic[P]):
         only `here`, to this node's clients, where other nodes tell their clients by themselves.
         """
         if rooms and not self.silent:
+            self.services.untold.tell_before(project_id, announcement)
             others = self.socket.to(rooms)
             others = others.volatile if volatile else others
             others = others.local if here else others
@@ -113,6 +114,7 @@ class Call(Generic[P]):
     ) -> None:
         """Send an event to everybody in `rooms`, the client itself among them if it is there."""
         if rooms and not self.silent:
+            self.services.untold.tell_before(project_id, announcement)
             told = self._arguments(announcement, source or self.source, project_id)
             self.services.io.to(rooms).emit(*told)
             self._pay(rooms)

@@ -23,6 +23,7 @@ from server.people.sockets import Sockets
 from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
 from server.projects.tickets import Tickets
+from server.projects.untold import Untold
 from server.projects.unwritten import Restoration
 from server.projects.upload_table import Uploads
 from server.settings import Settings
@@ -52,6 +53,7 @@ class Services(Protocol):
     typing: TypingIndicators
     uploads: Uploads
     tickets: Tickets
+    untold: Untold
     rates: RateLimiter
     attempts: FailedAttempts
     background: Background

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Final
 
 from server.api.envelope import timestamp
-from server.api.paths import normal
+from server.api.paths import is_within, normal
 from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
-from server.projects import many_files
+from server.projects import many_files, telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
-from server.projects.files import announce, in_shares
+from server.projects.files import announce
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
 from server.store.connection import Connection
@@ -88,12 +88,16 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     await services.saver.save_project(project_id, within=path)
     async with services.workspace.changing(project_id, None if is_folder else [path]):
         if is_folder:
-            async with store.bin.throw_folder(project_id, new, check=check_locks) as paths:
-                changes = [Change(one, None, created=False) for one in paths]
-                await _tell(call, changes)
+            async with store.bin.throw_folder(project_id, new, check=check_locks) as done:
+                changes = [Change(one, None, created=False) for one in done.result]
+                telling.leave(call, changes)
+                _close_within(call, path)
+                done.let_go()
+                await telling.tell(call, changes)
         else:
             changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
-            await _tell(call, changes)
+            services.documents.close((project_id, path))
+            announce(call, project_id, changes[0], None, to_all=True)
         await services.workspace.write(project_id, [(change, None) for change in changes])
     replacing.tell_nodes(services, project_id, call.user.id, path)
     many_files.count(call, len(changes))
@@ -132,8 +136,11 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
             user_id=call.user.id,
             now=timestamp(),
             check=check_locks,
-        ) as changes:
-            await _tell(call, changes)
+        ) as done:
+            changes = done.result
+            telling.leave(call, changes)
+            done.let_go()
+            await telling.tell(call, changes)
         await mirror(call, changes)
     many_files.count(call, len(changes))
     return BinRestoreResult(path, len(changes))
@@ -144,12 +151,12 @@ def _since() -> str:
     return timestamp(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
 
 
-async def _tell(
-    call: Call[FileDeletePayload] | Call[BinRestorePayload], changes: list[Change]
-) -> None:
-    """Tell everybody, and close the documents of files that are gone."""
+def _close_within(call: Call[FileDeletePayload], folder: str) -> None:
+    """Close the documents of a folder that is gone, and tell everybody of their files. Others at
+    their paths may be opened next.
+    """
     project_id, documents = call.payload.project_id, call.services.documents
-    async for change in in_shares(changes):
-        if change.file is None:
-            documents.close((project_id, change.path))
-        announce(call, project_id, change, None, to_all=True)
+    for key in documents.of_project(project_id):
+        if is_within(key[1], [folder]):
+            documents.close(key)
+            call.services.untold.tell(*key)

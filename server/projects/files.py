@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -233,14 +232,6 @@ def tell_replaced(call: Call[Any], project_id: str, replaced: Replaced) -> None:
         call.tell(room, announcement, project_id=project_id)
     if is_over(replaced):
         replacing.tell_nodes(services, project_id, call.user.id, replaced.change.path)
-
-
-async def in_shares(changes: Iterable[Change]) -> AsyncIterator[Change]:
-    """Yield changes that everybody hears of. Other tasks have a turn after some of them."""
-    for number, change in enumerate(changes, start=1):
-        yield change
-        if number % TOLD_AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 def announce(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from server.api.registry import Call
@@ -11,16 +11,6 @@ from server.store.contents import Change
 MAX_AT_ONCE: Final = 4_000_000
 """Bytes of contents that are written at once."""
 _FILES_AT_ONCE: Final = 100
-
-
-async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) -> dict[str, str]:
-    """Return the contents of the changed files at these paths, as far as they are texts."""
-    hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
-    if not hashes:
-        return {}
-    # The work is counted for no project: the project's own work waits for this one.
-    texts = await call.services.store.of(call.user.id).contents.texts(hashes.values())
-    return {path: texts[one] for path, one in hashes.items() if one in texts}
 
 
 async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:

@@ -20,8 +20,8 @@ from server.api.records import File
 from server.api.registry import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
-from server.projects import many_files
-from server.projects.files import announce, in_shares
+from server.projects import many_files, telling
+from server.projects.files import announce
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
 from server.store.connection import Connection
@@ -90,14 +90,17 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
+    if services.untold.has(project_id, source):
+        # What it has become with many others is not looked for where it was.
+        await store.files.add_to_histories(project_id, [source])
     paths = None if is_folder else [source, target]
     async with services.workspace.changing(project_id, paths):
         checking()
         if is_folder:
             async with store.tree.move_folder(
                 project_id, source, target, check=check_locks
-            ) as count:
-                moved = FileMoved(file_path=source, new_path=target, count=count)
+            ) as done:
+                moved = FileMoved(file_path=source, new_path=target, count=done.result)
                 _follow(call, moved, ended)
         else:
             replaced = deletion(target, call.user.id, timestamp()) if payload.overwrite else None
@@ -137,9 +140,11 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
             return FileCopyResult(source, target, 1, change.file)
         async with store.tree.copy_folder(
             project_id, source, target, user_id=user_id, now=timestamp(), check=check_locks
-        ) as changes:
-            async for change in in_shares(changes):
-                announce(call, project_id, change, None, to_all=True)
+        ) as done:
+            changes = done.result
+            telling.leave(call, changes)
+            done.let_go()
+            await telling.tell(call, changes)
         await mirror(call, changes)
     many_files.count(call, len(changes))
     return FileCopyResult(source, target, len(changes))

@@ -16,9 +16,8 @@ from server.background import Worker, WorkFailed
 from server.documents import replacing
 from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
-from server.projects import comparing, many_files
-from server.projects.files import announce, in_shares, tell_replaced
-from server.projects.mirroring import texts_of
+from server.projects import comparing, many_files, telling
+from server.projects.files import announce, tell_replaced
 from server.store.connection import Connection
 from server.store.contents import Change
 
@@ -26,8 +25,6 @@ VERSIONS: Final = 200
 """Versions that one answer lists, if the client does not say how many."""
 MAX_LISTED: Final = 1_000
 """Changed files that the answer to `version:restore` lists."""
-MAX_AT_ONCE: Final = 100
-"""Changed files whose contents are read at once."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that everybody is sent with the news of a restored version."""
 
@@ -99,9 +96,9 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
     await call.services.saver.save_project(payload.project_id)
-    async with call.store.versions.create(new) as version:
-        _tell(call, VersionCreated(version=version))
-    return VersionResult(version)
+    async with call.store.versions.create(new) as done:
+        _tell(call, VersionCreated(version=done.result))
+    return VersionResult(done.result)
 
 
 async def list_versions(call: Call[ProjectPagePayload]) -> VersionsResult:
@@ -154,25 +151,25 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             locks.check_all(connection, project_id, call.socket.id)
             restoration.expect(changes)
 
-        # What others change before the last step is in the new version. After it their changes wait
-        # for the end of this block, while everybody is told, and stay.
+        # What others change before the last step is in the new version. What they change after it
+        # stays, and is told after what the version has changed.
         async with call.store.versions.restore(
             payload.version_id, backup, user_id=user_id, now=timestamp, check=check
         ) as done:
-            if done.backup is not None:
-                _tell(call, VersionCreated(version=done.backup))
-            _tell(call, VersionRestored(version=done.version))
-            told = _told(done.changes)
-            for start in range(0, len(done.changes), MAX_AT_ONCE):
-                part = done.changes[start : start + MAX_AT_ONCE]
-                texts = await texts_of(call, part, told)
-                async for change in in_shares(part):
-                    announce(call, project_id, change, texts.get(change.path), to_all=True)
-            restoration.expect(await _merge(call))
-            replacing.tell_nodes(call.services, project_id, user_id)
-    many_files.count(call, len(done.changes))
-    changed = [change.path for change in done.changes[:MAX_LISTED]]
-    return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
+            version, made, changes = done.result
+            if made is not None:
+                _tell(call, VersionCreated(version=made))
+            _tell(call, VersionRestored(version=version))
+            telling.leave(call, changes)
+            try:
+                restoration.expect(await _merge(call))
+                replacing.tell_nodes(call.services, project_id, user_id)
+            finally:
+                done.let_go()
+                await telling.tell(call, changes, _shown(changes))
+    many_files.count(call, len(changes))
+    changed = [change.path for change in changes[:MAX_LISTED]]
+    return VersionRestoreResult(version, changed, len(changes), made)
 
 
 async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
@@ -184,15 +181,15 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     return VersionDeleteResult(payload.version_id)
 
 
-def _told(changes: Iterable[Change]) -> set[str]:
+def _shown(changes: Iterable[Change]) -> set[str]:
     """Choose the files whose contents everybody is sent: a slow client has to hold them all."""
-    told = set()
+    shown = set()
     left = MAX_TOLD
     for path, file, _ in changes:
         if file is not None and file.size <= min(left, MAX_ANNOUNCED):
-            told.add(path)
+            shown.add(path)
             left -= file.size
-    return told
+    return shown
 
 
 async def _merge(call: Call[VersionPayload]) -> list[Change]:

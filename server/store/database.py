@@ -11,8 +11,8 @@ Nobody waits for long because of somebody else. Users take turns. A transaction 
 every other transaction has a step. What is deleted goes bit by bit (`leftovers`).
 
 Nobody sees what steps have half done. For a project, and for a user, only one work in steps is done
-at a time. From its last step on, other work for the project waits until the clients of the project
-have been told.
+at a time. From its last step on, other work for the project waits, until what is done is noted as
+something that clients have yet to hear of. So nobody hears of a later change first.
 
 The work of one user is done in the order in which it was handed over. All results are delivered in
 the order of the commits, so the application tells its clients everything in that order. Reading
@@ -30,7 +30,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 from server.api.errors import Code, EventError
 from server.held_bytes import HeldBytes
@@ -117,8 +118,12 @@ class Database:
             )
         )
 
+    def let_go(self, job: Job) -> None:
+        """Let the work for the project of this job in steps go on that is not in steps."""
+        self._jobs.let_go(job)
+
     def release(self, job: Job) -> None:
-        """Let the work go on that waits for the end of this job in steps."""
+        """Let all work go on that waits for the end of this job in steps."""
         self._jobs.release(job)
 
     def new_future(self) -> asyncio.Future[Any]:
@@ -214,7 +219,7 @@ class Database:
         """Let jobs fail because the database has failed. Return them."""
         for one in jobs:
             one.fail(storage_error(error))
-            self._jobs.follow(one)
+            self._jobs.let_go(one)
             self._see_damage(one.cause)
         # The step is tried again after the next change that succeeds.
         self._untidy = False
@@ -256,7 +261,7 @@ class Database:
         if job.first is not None and not job.is_done:
             self._jobs.lead(job)
         elif job.keeps is not None:
-            self._jobs.follow(job)
+            self._jobs.let_go(job)
         if job.holds and job.is_done and job.error is None:
             self._jobs.hold(job)
 
@@ -276,6 +281,14 @@ class Database:
         if damage is not None and not self.is_damaged:
             self.is_damaged = True
             logger.critical("%s", damage)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The result of work in steps. `let_go` lets other work for the project go on at once."""
+
+    result: T
+    let_go: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,10 +318,11 @@ class Desk:
         return future
 
     @contextlib.asynccontextmanager
-    async def in_steps(self, work: Callable[[Connection], Steps[T]]) -> AsyncIterator[T]:
-        """Do work in steps, each in a transaction of its own. The block gets its result.
+    async def in_steps(self, work: Callable[[Connection], Steps[T]]) -> AsyncIterator[Done[T]]:
+        """Do work in steps, each in a transaction of its own. The block gets what is done.
 
-        From the last step on, other work for the project waits until the block is left.
+        From the last step on, other work for the project waits until that lets it go or the block
+        is left. Other work in steps for it always waits for the end of the block.
 
         Raises:
             EventError: as for `run`.
@@ -327,7 +341,7 @@ class Desk:
             self._forget(job)
             raise
         try:
-            yield result
+            yield Done(result, partial(self.database.let_go, job))
         finally:
             self._forget(job)
 

@@ -41,7 +41,8 @@ class Job:
 
     size: bytes of what the work was given and may return. reads: whether it changes nothing.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
-    last step on, no job at all for the project. is_alone: whether other servers begin none either.
+    last step on until it lets them go, no job at all for the project. is_alone: whether other
+    servers begin none either.
     first: steps that come before the work, left for the project `left_for`. keeps: the project of
     which all other jobs wait for this one. cause: the database's own error.
     """
@@ -120,7 +121,7 @@ class JobQueue:
         return job
 
     def hold(self, job: Job) -> None:
-        """Keep all jobs for the project of a job in steps waiting until `release`."""
+        """Keep all jobs for the project of a job in steps waiting until `let_go` or `release`."""
         assert job.project_id is not None
         with self._changed:
             self._keep(job, job.project_id)
@@ -135,17 +136,18 @@ class JobQueue:
             self._changed.notify()
 
     def lead(self, job: Job) -> None:
-        """Keep all jobs for the project that a job does steps for waiting until `follow`: so they
+        """Keep all jobs for the project that a job does steps for waiting until `let_go`: so they
         keep their order.
         """
         with self._changed:
             if job.keeps is None:
                 self._keep(job, job.left_for)
 
-    def follow(self, job: Job) -> None:
-        """Let go on what waits for a job that has done steps first."""
+    def let_go(self, job: Job) -> None:
+        """Let the jobs go on that one keeps waiting. Jobs in steps wait on, until `release`."""
         with self._changed:
             self._let_go(job)
+            self._changed.notify()
 
     def _keep(self, job: Job, project_id: str) -> None:
         job.keeps = project_id

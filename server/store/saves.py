@@ -3,8 +3,8 @@
 Each content that a file gets has a row, which keeps the content. What several people type together
 is saved every few seconds: such saves that follow each other are one row for five minutes, with the
 content at the end of them. What is done to thousands of files at once adds their rows piece by
-piece, after it is done and before anybody is told. If the server is killed in between, a missing
-row is added with the next save of its file.
+piece, after it is done and before anybody is told. A save that comes first adds the missing row of
+its file, and so does the next one if the server is killed in between.
 
 A row has the path that the file had. When a file or folder gets another path, one row of `moves`
 says so, however many files it has. Whoever asks for a history goes back through those rows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -11,9 +11,8 @@ from server.api.records import Deletion
 from server.store import bins, contents, pages
 from server.store.connection import Check, Connection
 from server.store.contents import Change
-from server.store.database import Desk
+from server.store.database import Desk, Done
 from server.store.documents import Documents
-from server.store.faces.history import add_to_histories
 from server.store.missing_files import nothing_at
 from server.store.pages import Page
 
@@ -46,7 +45,7 @@ class Bin:
     @asynccontextmanager
     async def throw_folder(
         self, project_id: str, new: Deletion, *, check: Check
-    ) -> AsyncIterator[list[str]]:
+    ) -> AsyncIterator[Done[list[str]]]:
         """Put a folder into the bin, and forget its documents, in steps; see `bins.throw_folder`
         and `Desk.in_steps`. `check` may refuse it in the last step.
         """
@@ -55,13 +54,12 @@ class Bin:
         forget = partial(self._documents.forget_some, project_id=project_id, folder=new.path)
         async with self._desk.in_steps(
             lambda c: bins.throw_folder(c, project_id, new, partial(check, c))
-        ) as paths:
+        ) as done:
             while await beside.run(forget):
                 pass
-            yield paths
+            yield done
 
-    @asynccontextmanager
-    async def restore(
+    def restore(
         self,
         project_id: str,
         deletion_id: str,
@@ -70,17 +68,15 @@ class Bin:
         user_id: str,
         now: str,
         check: Check,
-    ) -> AsyncIterator[list[Change]]:
+    ) -> AbstractAsyncContextManager[Done[list[Change]]]:
         """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`. The
-        histories of its files tell of that.
+        histories of its files do not tell of that yet.
         """
-        async with self._desk.in_steps(
+        return self._desk.in_steps(
             lambda c: bins.restore(
                 c, project_id, deletion_id, target, user_id=user_id, now=now, done=partial(check, c)
             )
-        ) as changes:
-            await add_to_histories(self._desk, project_id, changes)
-            yield changes
+        )
 
     async def expire(self, since: str) -> bool:
         """Forget some deletions from before a time; see `bins.expire`."""

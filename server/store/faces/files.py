@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
 from server.api.errors import EventError
@@ -222,6 +222,22 @@ class Files:
     async def saves(self, project_id: str, path: str, after: str, limit: int) -> Page[Save]:
         """Return a page of a file's history, the last save first."""
         return await self._desk.read(lambda c: pages.saves(c, project_id, path, after, limit))
+
+    async def add_to_histories(self, project_id: str, paths: Sequence[str]) -> None:
+        """Add what files have become by work in steps to their histories, piece by piece; see
+        `saves.keep_many`.
+
+        The change itself is done. What is missing in a history, because the database fails, is
+        added with the next save of its file.
+        """
+        if not paths:
+            return
+        with contextlib.suppress(EventError):
+            for start in range(0, len(paths), saves.KEPT_AT_ONCE):
+                part = paths[start : start + saves.KEPT_AT_ONCE]
+                await self._desk.run(partial(saves.keep_many, project_id=project_id, paths=part))
+            while await self._desk.run(partial(saves.drop_some, project_id=project_id)):
+                pass
 
     async def thin_history(self, day_ago: str, month_ago: str) -> bool:
         """Drop some saves of whatever files; see `saves.thin`."""

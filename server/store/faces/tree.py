@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -12,9 +12,8 @@ from server.api.records import Deletion, File
 from server.store import files, folders
 from server.store.connection import Check, Connection
 from server.store.contents import Change
-from server.store.database import Desk
+from server.store.database import Desk, Done
 from server.store.documents import Documents
-from server.store.faces.history import add_to_histories
 from server.store.trees import Steps
 
 
@@ -49,7 +48,7 @@ class ProjectTree:
     @asynccontextmanager
     async def move_folder(
         self, project_id: str, source: str, target: str, *, check: Check
-    ) -> AsyncIterator[int]:
+    ) -> AsyncIterator[Done[int]]:
         """Give a folder, with its documents, another path, in steps; see `folders.move`,
         `document_moves` and `Desk.in_steps`. `check` may refuse it in the last step.
         """
@@ -71,12 +70,12 @@ class ProjectTree:
         # The project's other work waits after the last step. This work goes on.
         beside = replace(self._desk, project_id=None)
         go_on = partial(self._documents.go_on_moving, project_id=project_id)
-        async with self._desk.in_steps(work) as count:
+        async with self._desk.in_steps(work) as done:
             # If this fails, the next work that uses such a document does it.
             with suppress(EventError):
                 while await beside.run(go_on):
                     pass
-            yield count
+            yield done
 
     async def copy_file(
         self, project_id: str, source: str, target: str, *, user_id: str, now: str
@@ -86,8 +85,7 @@ class ProjectTree:
             lambda c: files.copy(c, project_id, source, target, user_id, now)
         )
 
-    @asynccontextmanager
-    async def copy_folder(
+    def copy_folder(
         self,
         project_id: str,
         source: str,
@@ -96,14 +94,12 @@ class ProjectTree:
         user_id: str,
         now: str,
         check: Check,
-    ) -> AsyncIterator[list[Change]]:
+    ) -> AbstractAsyncContextManager[Done[list[Change]]]:
         """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`. The histories of the
-        copies begin with that.
+        copies do not begin with that yet.
         """
-        async with self._desk.in_steps(
+        return self._desk.in_steps(
             lambda c: folders.copy(
                 c, project_id, source, target, user_id=user_id, now=now, done=partial(check, c)
             )
-        ) as changes:
-            await add_to_histories(self._desk, project_id, changes)
-            yield changes
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
 
@@ -11,8 +11,7 @@ from server.api.records import Project, Version
 from server.store import membership, pages, snapshots, versioning
 from server.store.connection import Connection
 from server.store.contents import Change
-from server.store.database import Desk
-from server.store.faces.history import add_to_histories
+from server.store.database import Desk, Done
 from server.store.pages import Page
 from server.store.snapshots import Differing, Restored
 
@@ -28,7 +27,7 @@ class Versions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def create(self, new: Version) -> AbstractAsyncContextManager[Version]:
+    def create(self, new: Version) -> AbstractAsyncContextManager[Done[Version]]:
         """Make a version of a project's files, in steps; see `Desk.in_steps`.
 
         Raises:
@@ -36,8 +35,7 @@ class Versions:
         """
         return self._desk.in_steps(lambda c: snapshots.create(c, new))
 
-    @asynccontextmanager
-    async def restore(
+    def restore(
         self,
         version_id: str,
         backup: Version,
@@ -45,17 +43,15 @@ class Versions:
         user_id: str,
         now: Callable[[], str],
         check: Callable[[Connection, Collection[Change]], None],
-    ) -> AsyncIterator[Restored]:
+    ) -> AbstractAsyncContextManager[Done[Restored]]:
         """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`. The
-        histories of the files that change tell of that.
+        histories of the files that change do not tell of that yet.
         """
-        async with self._desk.in_steps(
+        return self._desk.in_steps(
             lambda c: snapshots.restore(
                 c, version_id, backup, user_id=user_id, now=now(), check=partial(check, c)
             )
-        ) as restored:
-            await add_to_histories(self._desk, backup.project_id, restored.changes)
-            yield restored
+        )
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[Version]:
         """Return a page of a project's versions."""

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.background import Background
-from server.projects import comparing, files, versions
+from server.projects import comparing, telling, versions
 from server.projects.comparing import compare
 from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
 from server.store.parts import Stored
@@ -152,8 +152,8 @@ async def test_restoring_many_files_tells_a_megabyte(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everybody in the project would hold all of it at once, up to 500 MB."""
-    monkeypatch.setattr(versions, "MAX_AT_ONCE", 7)
-    monkeypatch.setattr(files, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr(telling, "AT_ONCE", 7)
+    monkeypatch.setattr(telling, "TOLD_AT_ONCE", 3)
     monkeypatch.setattr(versions, "MAX_LISTED", 19)
     client, other = await connect(), await connect()
     await other.ask("project:join", PROJECT)

@@ -172,7 +172,7 @@ async def test_work_in_steps_for_a_project_is_done_by_one_server_at_a_time(
         async with second.of("eve", "p").in_steps(in_steps("steps", 1)):
             raise AssertionError
     async with second.of("eve", "q").in_steps(in_steps("steps", 1)) as counted:
-        assert counted == 2
+        assert counted.result == 2
     enough.set()
     await patient(task)
     for _ in range(2):

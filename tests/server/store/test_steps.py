@@ -40,8 +40,8 @@ async def test_others_have_turns_between_steps_and_none_of_the_project_after_the
         # One after the other.
         async with database.of("ada", "p").in_steps(
             in_steps("steps", 3 if expected == 4 else 1)
-        ) as result:
-            assert result == expected
+        ) as done:
+            assert done.result == expected
             entered.set()
             await left.wait()
 
@@ -61,6 +61,32 @@ async def test_others_have_turns_between_steps_and_none_of_the_project_after_the
     assert order[:3] == [("between", 1), ("free", 1), ("free", 4)]
     # In one of the two transactions that came then.
     assert order[3:] in ([("late", 4)], [("late", 5)])
+
+
+async def test_work_for_the_project_goes_on_before_the_block_is_left_if_it_is_let_go(
+    database: Database,
+) -> None:
+    order: list[str] = []
+
+    def second(_connection: Connection) -> Steps[None]:
+        order.append("steps")
+        yield
+
+    async def stepping() -> None:
+        async with database.of("eve", "p").in_steps(second):
+            pass
+
+    async with database.of("ada", "p").in_steps(in_steps("steps", 2)) as done:
+        waiting = database.of("bob", "p").run(lambda _: order.append("waiting"))
+        task = asyncio.create_task(stepping())
+        await database.of("bob", "q").run(lambda _: order.append("another project"))
+        assert order == ["another project"]
+        done.let_go()
+        await waiting
+        await database.of("bob", "p").run(lambda _: order.append("later"))
+        await database.of("bob", "q").run(lambda _: order.append("another project"))
+    await task
+    assert order == ["another project", "waiting", "later", "another project", "steps"]
 
 
 async def test_every_other_transaction_with_other_work_has_no_step(database: Database) -> None:
@@ -160,8 +186,8 @@ async def test_who_does_not_wait_for_steps_lets_the_project_go_at_their_end(
     gate.opened.set()
     await passed
     assert await after == 2
-    async with desk.in_steps(in_steps("more", 0)) as result:
-        assert result == 1
+    async with desk.in_steps(in_steps("more", 0)) as done:
+        assert done.result == 1
     assert await desk.run(increment("steps")) == 5
 
 

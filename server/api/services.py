@@ -24,7 +24,7 @@ from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
 from server.projects.tickets import Tickets
 from server.projects.untold import Untold
-from server.projects.unwritten import Restoration
+from server.projects.unwritten import Unwritten
 from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
@@ -132,9 +132,9 @@ class Mirror(Protocol):
 
     def mirrors(self, project_id: str) -> bool: ...
     def changing(
-        self, project_id: str, paths: Collection[str] | None = None
+        self, project_id: str, paths: Collection[str]
     ) -> AbstractAsyncContextManager[None]: ...
-    def restoring(self, project_id: str) -> AbstractAsyncContextManager[Restoration]: ...
+    def changing_many(self, project_id: str) -> AbstractAsyncContextManager[Unwritten]: ...
     def check(self, project_id: str, path: str) -> None: ...
     async def write(
         self, project_id: str, changes: Sequence[tuple[Change, str | bytes | None]]

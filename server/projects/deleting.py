@@ -6,6 +6,7 @@ What other programs delete in a mirrored directory is not in the bin.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -20,8 +21,7 @@ from server.projects import many_files, telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce
 from server.projects.lock_checks import check_taking
-from server.projects.mirroring import mirror
-from server.store.connection import Connection
+from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.files import deletion
 
@@ -86,23 +86,37 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     await many_files.paid_back(call)
     # The file goes into the bin with all that was typed into it.
     await services.saver.save_project(project_id, within=path)
-    async with services.workspace.changing(project_id, None if is_folder else [path]):
-        if is_folder:
-            async with store.bin.throw_folder(project_id, new, check=check_locks) as done:
-                changes = [Change(one, None, created=False) for one in done.result]
-                telling.leave(call, changes)
-                _close_within(call, path)
-                done.let_go()
-                await telling.tell(call, changes)
-        else:
+    if is_folder:
+        changes = await _delete_folder(call, new, check_locks)
+    else:
+        async with services.workspace.changing(project_id, [path]):
             changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
             services.documents.close((project_id, path))
             announce(call, project_id, changes[0], None, to_all=True)
-        await services.workspace.write(project_id, [(change, None) for change in changes])
+            await services.workspace.write(project_id, [(changes[0], None)])
     replacing.tell_nodes(services, project_id, call.user.id, path)
     many_files.count(call, len(changes))
     await notify_authors(call, project_id, new)
     return FileDeleteResult(path, new.id, len(changes))
+
+
+async def _delete_folder(
+    call: Call[FileDeletePayload], new: Deletion, check_locks: Check
+) -> Sequence[Change]:
+    """Delete a folder, and tell everybody. Return what has changed."""
+    project_id = call.payload.project_id
+    async with call.services.workspace.changing_many(project_id) as unwritten:
+
+        def check(connection: Connection, changes: Collection[Change]) -> None:
+            check_locks(connection)
+            unwritten.expect(changes)
+
+        async with call.store.bin.throw_folder(project_id, new, check=check) as done:
+            telling.leave(call, done.result)
+            _close_within(call, new.path)
+            done.let_go()
+            await telling.tell(call, done.result)
+    return done.result
 
 
 async def list_deletions(call: Call[ProjectPagePayload]) -> BinResult:
@@ -128,22 +142,25 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
 
     check_locks()
     await many_files.paid_back(call)
-    async with services.workspace.changing(project_id):
+    async with services.workspace.changing_many(project_id) as unwritten:
+
+        def check(connection: Connection, changes: Collection[Change]) -> None:
+            check_locks(connection)
+            unwritten.expect(changes)
+
         async with store.bin.restore(
             project_id,
             payload.deletion_id,
             target,
             user_id=call.user.id,
             now=timestamp(),
-            check=check_locks,
+            check=check,
         ) as done:
-            changes = done.result
-            telling.leave(call, changes)
+            telling.leave(call, done.result)
             done.let_go()
-            await telling.tell(call, changes)
-        await mirror(call, changes)
-    many_files.count(call, len(changes))
-    return BinRestoreResult(path, len(changes))
+            await telling.tell(call, done.result)
+    many_files.count(call, len(done.result))
+    return BinRestoreResult(path, len(done.result))
 
 
 def _since() -> str:

@@ -84,7 +84,7 @@ async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
             check=check_locks,
         )
         tell_replaced(call, project_id, replaced)
-        await mirror(call, [replaced.change])
+        await mirror(call, replaced.change)
     announce(call, project_id, replaced.change, replaced.text, to_all=True)
     file = replaced.change.file
     assert file is not None

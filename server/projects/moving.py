@@ -7,7 +7,7 @@ others work meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from server.projects.files import announce
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
 from server.store.connection import Connection
+from server.store.contents import Change
 from server.store.files import deletion
 from server.store.held_locks import Held
 
@@ -93,8 +94,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     if services.untold.has(project_id, source):
         # What it has become with many others is not looked for where it was.
         await store.files.add_to_histories(project_id, [source])
-    paths = None if is_folder else [source, target]
-    async with services.workspace.changing(project_id, paths):
+    async with services.workspace.changing(project_id, [source, target]):
         checking()
         if is_folder:
             async with store.tree.move_folder(
@@ -130,24 +130,28 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
         services.locks.check_within(connection, project_id, [target], call.socket.id)
 
     check_locks()
-    async with services.workspace.changing(project_id, None if is_folder else [target]):
-        if not is_folder:
+    if not is_folder:
+        async with services.workspace.changing(project_id, [target]):
             change = await store.tree.copy_file(
                 project_id, source, target, user_id=user_id, now=timestamp()
             )
             announce(call, project_id, change, None, to_all=True)
-            await mirror(call, [change])
-            return FileCopyResult(source, target, 1, change.file)
+            await mirror(call, change)
+        return FileCopyResult(source, target, 1, change.file)
+    async with services.workspace.changing_many(project_id) as unwritten:
+
+        def check(connection: Connection, changes: Collection[Change]) -> None:
+            check_locks(connection)
+            unwritten.expect(changes)
+
         async with store.tree.copy_folder(
-            project_id, source, target, user_id=user_id, now=timestamp(), check=check_locks
+            project_id, source, target, user_id=user_id, now=timestamp(), check=check
         ) as done:
-            changes = done.result
-            telling.leave(call, changes)
+            telling.leave(call, done.result)
             done.let_go()
-            await telling.tell(call, changes)
-        await mirror(call, changes)
-    many_files.count(call, len(changes))
-    return FileCopyResult(source, target, len(changes))
+            await telling.tell(call, done.result)
+    many_files.count(call, len(done.result))
+    return FileCopyResult(source, target, len(done.result))
 
 
 def _paths(call: Call[Any]) -> tuple[str, str]:

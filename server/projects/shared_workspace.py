@@ -41,7 +41,7 @@ from server.projects.mirrored_project import (
     watched,
 )
 from server.projects.tree import Tree
-from server.projects.unwritten import Restoration
+from server.projects.unwritten import Unwritten
 from server.store import parts
 from server.store.contents import MAX_FILE, Change
 from server.store.mirrored import OtherMirror
@@ -104,16 +104,14 @@ class SharedWorkspace:
         return False
 
     @contextlib.asynccontextmanager
-    async def changing(
-        self, _project_id: str, _paths: Collection[str] | None = None
-    ) -> AsyncIterator[None]:
+    async def changing(self, _project_id: str, _paths: Collection[str]) -> AsyncIterator[None]:
         """Enclose a client's change; nobody waits for the directory."""
         yield
 
     @contextlib.asynccontextmanager
-    async def restoring(self, _project_id: str) -> AsyncIterator[Restoration]:
-        """Enclose a client's return to a version; what it changes is found in the database."""
-        yield Restoration()
+    async def changing_many(self, _project_id: str) -> AsyncIterator[Unwritten]:
+        """Enclose a client's change of many files; they are found in the database."""
+        yield Unwritten()
 
     def check(self, project_id: str, path: str) -> None:
         """Let a client change a file.

@@ -193,7 +193,7 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
             check=check_locks,
         )
         tell_replaced(call, project_id, replaced)
-        await mirror(call, [replaced.change])
+        await mirror(call, replaced.change)
     announce(call, project_id, replaced.change, replaced.text)
     file = replaced.change.file
     assert file is not None

@@ -1,4 +1,4 @@
-"""The files that a return to a version has changed, and that the directory does not have yet.
+"""The files that were changed with many others, and that the directory does not have yet.
 
 They are written one part at a time, and others change files meanwhile. Until a file is written,
 what the directory has of it is older than the project, and is not taken over.
@@ -7,8 +7,10 @@ what the directory has of it is older than the project, and is not taken over.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import Final
 
+from server.api.paths import folders
 from server.store.contents import Change
 
 AT_ONCE: Final = 100
@@ -16,8 +18,8 @@ BYTES_AT_ONCE: Final = 4_000_000
 """Bytes of files that are written in one turn on their paths."""
 
 
-class Restoration:
-    """The changes by one return to a version, as long as they are not written."""
+class Unwritten:
+    """The changes by one deed, as long as they are not written."""
 
     __slots__ = ("_changes",)
 
@@ -38,13 +40,15 @@ class Restoration:
         return list(self._changes)
 
     def first_paths(self, among: Collection[str] | None = None) -> list[str]:
-        """Return the paths of the files to write next: of all, or of those that are `among` these.
-        Return none at the end.
+        """Return the paths of the files to write next: of all, or of those that are `among` these,
+        inside these, or in the place of a folder of these. Return none at the end.
         """
         paths: list[str] = []
         left = BYTES_AT_ONCE
+        meant = {*(among or ()), *chain.from_iterable(map(folders, among or ()))}
+        inside = tuple(f"{path}/" for path in among or ())
         for path, change in self._changes.items():
-            if among is not None and path not in among:
+            if among is not None and path not in meant and not path.startswith(inside):
                 continue
             paths.append(path)
             left -= 0 if change.file is None else change.file.size

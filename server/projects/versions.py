@@ -145,11 +145,11 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     await many_files.paid_back(call)
     await call.services.saver.save_project(project_id)
     locks.check_all(None, project_id, call.socket.id)
-    async with workspace.restoring(project_id) as restoration:
+    async with workspace.changing_many(project_id) as unwritten:
 
         def check(connection: Connection, changes: Collection[Change]) -> None:
             locks.check_all(connection, project_id, call.socket.id)
-            restoration.expect(changes)
+            unwritten.expect(changes)
 
         # What others change before the last step is in the new version. What they change after it
         # stays, and is told after what the version has changed.
@@ -162,7 +162,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             _tell(call, VersionRestored(version=version))
             telling.leave(call, changes)
             try:
-                restoration.expect(await _merge(call))
+                unwritten.expect(await _merge(call))
                 replacing.tell_nodes(call.services, project_id, user_id)
             finally:
                 done.let_go()

@@ -41,7 +41,7 @@ from server.projects.mirrored_project import (
 )
 from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
-from server.projects.unwritten import Restoration
+from server.projects.unwritten import Unwritten
 from server.store.contents import Change
 
 logger = logging.getLogger("server.workspace")
@@ -61,7 +61,7 @@ class Workspace:
         self._services = services
         self._tree = None if directory is None else Tree(directory.absolute())
         self._turns = PathTurns()
-        self._restorations: list[Restoration] = []
+        self._unwritten: list[Unwritten] = []
         self._left_out = LeftOut()
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -100,27 +100,24 @@ class Workspace:
     # -- from the clients to the directory
 
     @contextlib.asynccontextmanager
-    async def changing(
-        self, project_id: str, paths: Collection[str] | None = None
-    ) -> AsyncIterator[None]:
-        """Enclose a client's change of these files of a mirrored project, or of all its files.
+    async def changing(self, project_id: str, paths: Collection[str]) -> AsyncIterator[None]:
+        """Enclose a client's change of these files and folders of a mirrored project.
 
-        Meanwhile these files are not looked at in the directory.
+        Meanwhile they are not looked at in the directory.
         """
         if not self.mirrors(project_id):
             yield
             return
         async with self._turns.of(paths):
             # A file that is to be moved, for example, has to be in the directory.
-            for restoration in self._restorations:
-                while left := restoration.first_paths(paths):
-                    await self._write_these(restoration, left)
+            for unwritten in self._unwritten:
+                while left := unwritten.first_paths(paths):
+                    await self._write_these(unwritten, left)
             yield
 
     @contextlib.asynccontextmanager
-    async def restoring(self, project_id: str) -> AsyncIterator[Restoration]:
-        """Enclose a client's return to a version. The block puts the files that change into what is
-        yielded.
+    async def changing_many(self, project_id: str) -> AsyncIterator[Unwritten]:
+        """Enclose a client's change of many files. The block puts them into what is yielded.
 
         Other changes go on meanwhile. At the end of the block these files are written, each as it
         is by then.
@@ -129,52 +126,52 @@ class Workspace:
             EventError: they cannot be written (`STORAGE_ERROR`); those that are not are again what
             they are in the directory.
         """
-        restoration = Restoration()
+        unwritten = Unwritten()
         tree = self._tree
         if tree is None or project_id != PROJECT_ID:
-            yield restoration
+            yield unwritten
             return
-        self._restorations = [*self._restorations, restoration]
+        self._unwritten = [*self._unwritten, unwritten]
         try:
-            yield restoration
-            await self._write_restored(restoration)
+            yield unwritten
+            await self._write_rest(unwritten)
         except Exception:
-            self._forget(restoration)
-            await self._surely_take_over(tree, restoration.paths)
+            self._forget(unwritten)
+            await self._surely_take_over(tree, unwritten.paths)
             raise
         finally:
-            self._forget(restoration)
+            self._forget(unwritten)
 
-    async def _write_restored(self, restoration: Restoration) -> None:
-        while paths := restoration.first_paths():
+    async def _write_rest(self, unwritten: Unwritten) -> None:
+        while paths := unwritten.first_paths():
             async with self._turns.of(paths):
                 # The caller before this one may have written some of them.
-                await self._write_these(restoration, [one for one in paths if restoration.has(one)])
+                await self._write_these(unwritten, [one for one in paths if unwritten.has(one)])
 
-    async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
-        """Write restored files as they are by now. The caller has the turn on their paths."""
+    async def _write_these(self, unwritten: Unwritten, paths: Sequence[str]) -> None:
+        """Write changed files as they are by now. The caller has the turn on their paths."""
         store = self._services.store.of(PROGRAM.id)
         present = await store.files.at(PROJECT_ID, paths)
         found = await store.contents.raw([file.hash for file in present.values()])
         changes: list[tuple[Change, str | bytes | None]] = []
         for path in paths:
-            file, restored = present.get(path), restoration.take(path)
+            file, change = present.get(path), unwritten.take(path)
             if file is None:
                 changes.append((Change(path, None, created=False), None))
             elif file.hash in found:
-                # After another return to a version meanwhile, that one writes the file.
-                is_new = restored.created and file == restored.file
+                # After another such change meanwhile, that one writes the file.
+                is_new = change.created and file == change.file
                 changes.append((Change(path, file, is_new), found[file.hash]))
         await self.write(PROJECT_ID, changes)
 
-    def _forget(self, restoration: Restoration) -> None:
-        self._restorations = [one for one in self._restorations if one is not restoration]
+    def _forget(self, unwritten: Unwritten) -> None:
+        self._unwritten = [one for one in self._unwritten if one is not unwritten]
 
     def _is_older(self, path: str) -> bool:
         """Return whether the directory's file is older than the project's. Called on the database's
         thread.
         """
-        return any(one.has(path) for one in self._restorations)
+        return any(one.has(path) for one in self._unwritten)
 
     def check(self, project_id: str, path: str) -> None:
         """Let a client change a file.

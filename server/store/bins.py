@@ -7,7 +7,7 @@ project may have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from server.api.errors import Code, EventError
@@ -45,9 +45,13 @@ def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change
 
 
 def throw_folder(
-    connection: Connection, project_id: str, new: Deletion, done: Callable[[], object]
-) -> Steps[list[str]]:
-    """Put a folder into the bin. Return the paths of its files. `done` is called in the last step.
+    connection: Connection,
+    project_id: str,
+    new: Deletion,
+    done: Callable[[Collection[Change]], object],
+) -> Steps[list[Change]]:
+    """Put a folder into the bin. Return its files, which are gone. `done` is called with them in
+    the last step.
 
     Raises:
         EventError: there is no such folder (`NOT_FOUND`).
@@ -68,8 +72,9 @@ def throw_folder(
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     _add(connection, project_id, new, thrown)
-    done()
-    return sorted(found)
+    gone = [Change(path, None, created=False) for path in sorted(found)]
+    done(gone)
+    return gone
 
 
 def restore(
@@ -80,9 +85,10 @@ def restore(
     *,
     user_id: str,
     now: str,
-    done: Callable[[], object],
+    done: Callable[[Collection[Change]], object],
 ) -> Steps[list[Change]]:
     """Take a deletion out of the bin, to where it was or to the path `target`. Return its files.
+    `done` is called with them in the last step.
 
     Raises:
         EventError: it is not there (`NOT_FOUND`), or something else is at its path
@@ -107,8 +113,9 @@ def restore(
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     _remove(connection, [deletion_id])
-    done()
-    return [found[one] for one in sorted(found)]
+    files = [found[one] for one in sorted(found)]
+    done(files)
+    return files
 
 
 def deletion(connection: Connection, project_id: str, deletion_id: str) -> Deletion:

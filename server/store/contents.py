@@ -6,7 +6,7 @@ How long contents are stored is told in `parts`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
@@ -40,6 +40,10 @@ class Change(NamedTuple):
     path: str
     file: File | None
     created: bool
+
+
+CheckMany = Callable[[Connection, Collection[Change]], object]
+"""Is called with changes that are about to be done, on the database's thread, and may raise."""
 
 
 def files(

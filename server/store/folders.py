@@ -7,7 +7,7 @@ half of it, and other work has its turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from server.api.errors import Code, EventError
@@ -79,9 +79,9 @@ def copy(
     *,
     user_id: str,
     now: str,
-    done: Callable[[], object],
+    done: Callable[[Collection[Change]], object],
 ) -> Steps[list[Change]]:
-    """Copy a folder. Return the new files. `done` is called in the last step.
+    """Copy a folder. Return the new files. `done` is called with them in the last step.
 
     Raises:
         EventError: as for `move`; or the project would have too much (`RATE_LIMIT_EXCEEDED`).
@@ -94,8 +94,9 @@ def copy(
     contents.check_room(*trees.finish_counted(connection, tree, *counted(copied), present))
     trees.forget_touched(connection, project_id)
     put_in_place(connection, project_id, tree, present)
-    done()
-    return [copied[path] for path in sorted(copied)]
+    files = [copied[path] for path in sorted(copied)]
+    done(files)
+    return files
 
 
 def check_free(connection: Connection, project_id: str, target: str) -> None:

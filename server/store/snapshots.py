@@ -157,7 +157,7 @@ def restore(
     *,
     user_id: str,
     now: str,
-    check: Callable[[Collection[Change]], None],
+    check: Callable[[Collection[Change]], object],
 ) -> Steps[Restored]:
     """Make the project's files those of the version. Keep the files of before as a version,
     `backup`.

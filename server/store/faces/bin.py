@@ -10,7 +10,7 @@ from functools import partial
 from server.api.records import Deletion
 from server.store import bins, contents, pages
 from server.store.connection import Check, Connection
-from server.store.contents import Change
+from server.store.contents import Change, CheckMany
 from server.store.database import Desk, Done
 from server.store.documents import Documents
 from server.store.missing_files import nothing_at
@@ -44,8 +44,8 @@ class Bin:
 
     @asynccontextmanager
     async def throw_folder(
-        self, project_id: str, new: Deletion, *, check: Check
-    ) -> AsyncIterator[Done[list[str]]]:
+        self, project_id: str, new: Deletion, *, check: CheckMany
+    ) -> AsyncIterator[Done[list[Change]]]:
         """Put a folder into the bin, and forget its documents, in steps; see `bins.throw_folder`
         and `Desk.in_steps`. `check` may refuse it in the last step.
         """
@@ -67,7 +67,7 @@ class Bin:
         *,
         user_id: str,
         now: str,
-        check: Check,
+        check: CheckMany,
     ) -> AbstractAsyncContextManager[Done[list[Change]]]:
         """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`. The
         histories of its files do not tell of that yet.

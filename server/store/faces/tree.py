@@ -11,7 +11,7 @@ from server.api.errors import EventError
 from server.api.records import Deletion, File
 from server.store import files, folders
 from server.store.connection import Check, Connection
-from server.store.contents import Change
+from server.store.contents import Change, CheckMany
 from server.store.database import Desk, Done
 from server.store.documents import Documents
 from server.store.trees import Steps
@@ -93,7 +93,7 @@ class ProjectTree:
         *,
         user_id: str,
         now: str,
-        check: Check,
+        check: CheckMany,
     ) -> AbstractAsyncContextManager[Done[list[Change]]]:
         """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`. The histories of the
         copies do not begin with that yet.

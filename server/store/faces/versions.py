@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from server.api.records import Project, Version
 from server.store import membership, pages, snapshots, versioning
 from server.store.connection import Connection
-from server.store.contents import Change
+from server.store.contents import CheckMany
 from server.store.database import Desk, Done
 from server.store.pages import Page
 from server.store.snapshots import Differing, Restored
@@ -42,7 +42,7 @@ class Versions:
         *,
         user_id: str,
         now: Callable[[], str],
-        check: Callable[[Connection, Collection[Change]], None],
+        check: CheckMany,
     ) -> AbstractAsyncContextManager[Done[Restored]]:
         """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`. The
         histories of the files that change do not tell of that yet.

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.api.paths import is_within
 from server.projects.path_turns import PathTurns
 from tests.effort import examples
 
-PATHS = st.sets(st.sampled_from("abc")) | st.none()
+PATHS = st.sets(st.sampled_from(["a", "b", "c", "a/b", "a/b/c", "ab"]))
 
 
 @settings(max_examples=examples(30))
 @given(st.lists(PATHS, max_size=8), st.sets(st.integers(0, 7)))
 def test_those_who_meet_take_turns_in_the_order_of_asking(
-    asked: list[set[str] | None], given_up: set[int]
+    asked: list[set[str]], given_up: set[int]
 ) -> None:
     async def scenario() -> None:
         turns = PathTurns()
@@ -25,8 +26,11 @@ def test_those_who_meet_take_turns_in_the_order_of_asking(
         begun: list[int] = []
 
         def meet(one: int, other: int) -> bool:
-            first, second = asked[one], asked[other]
-            return first is None or second is None or bool(first & second)
+            return any(
+                is_within(first, [second]) or is_within(second, [first])
+                for first in asked[one]
+                for second in asked[other]
+            )
 
         async def work(number: int) -> None:
             async with turns.of(asked[number]):
@@ -48,7 +52,7 @@ def test_those_who_meet_take_turns_in_the_order_of_asking(
         for task in tasks:
             assert task.cancelled() or task.exception() is None
         # Nobody is left.
-        async with turns.of(None):
+        async with turns.of(["a", "b", "c", "ab"]):
             pass
 
     asyncio.run(scenario())
@@ -59,11 +63,13 @@ async def test_who_meets_nobody_waits_for_nobody() -> None:
     async with turns.of(["a", "b"]):
         async with turns.of(["c"]):
             pass
+        for paths in (["b", "c"], ["a/b"]):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0), turns.of(paths):
+                    raise AssertionError
+    async with turns.of(["a/b"]):
+        async with turns.of(["ab", "a/c"]):
+            pass
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0), turns.of(["b", "c"]):
+            async with asyncio.timeout(0), turns.of(["a"]):
                 raise AssertionError
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0), turns.of(None):
-                raise AssertionError
-    async with turns.of(None):
-        pass

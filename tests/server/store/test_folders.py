@@ -66,7 +66,7 @@ def test_changes_between_steps(
         membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))
         do(c, [("a/3", "3"), *before])
         work: Any = (
-            folders.copy(c, "p", "a", target, user_id="eve", now="", done=lambda: None)
+            folders.copy(c, "p", "a", target, user_id="eve", now="", done=lambda _: None)
             if copies
             else folders.move(c, "p", "a", target, lambda: None)
         )

@@ -84,7 +84,9 @@ def test_each_save_is_kept_and_what_is_typed_together_is_one(connection: Connect
 
 
 def copy_folder(connection: Connection, source: str, target: str, now: str) -> None:
-    steps = folders.copy(connection, "p", source, target, user_id="bob", now=now, done=lambda: None)
+    steps = folders.copy(
+        connection, "p", source, target, user_id="bob", now=now, done=lambda _: None
+    )
     with contextlib.suppress(StopIteration):
         while True:
             next(steps)

@@ -45,15 +45,15 @@ STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
 FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "folders.move": lambda c: folders.move(c, "p0", "src", "new", lambda: None),
     "folders.copy": lambda c: folders.copy(
-        c, "p0", "src", "new", user_id="ada", now="", done=lambda: None
+        c, "p0", "src", "new", user_id="ada", now="", done=lambda _: None
     ),
 }
 
 
 BINS: dict[str, Callable[[sqlite3.Connection], Any]] = {
-    "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda: None),
+    "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda _: None),
     "bins.restore": lambda c: bins.restore(
-        c, "p0", "new", "new", user_id="ada", now="", done=lambda: None
+        c, "p0", "new", "new", user_id="ada", now="", done=lambda _: None
     ),
 }
 

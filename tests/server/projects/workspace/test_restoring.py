@@ -159,7 +159,7 @@ async def test_what_is_changed_while_a_restored_version_is_written_stays(
     for path, text in found.items():
         assert (directory / path).read_text() == text
     assert not (directory / "c").exists()
-    assert mirror_of(application)._restorations == []
+    assert mirror_of(application)._unwritten == []
 
 
 async def test_what_is_left_of_a_restoration_that_cannot_be_written_is_undone(

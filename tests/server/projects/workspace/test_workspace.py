@@ -252,11 +252,12 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
         return done
 
     monkeypatch.setattr(Workspace, "_reconcile", reconcile)
-    for number in range(50):
-        (directory / f"{number:02}.txt").write_text(f"{number}")
+    names = [f"{number:02}.txt" for number in range(50)]
+    for number, name in enumerate(names):
+        (directory / name).write_text(f"{number}")
     taking = asyncio.create_task(mirror_of(application)._surely_take_over(Tree(directory), [""]))
     await begun.wait()
-    async with application.workspace.changing(PROJECT_ID):
+    async with application.workspace.changing(PROJECT_ID, names):
         order.append("client")
     await taking
     assert order.index("client") < 3

@@ -57,7 +57,7 @@ PINGS = 50
 SAVES = 10
 # Seconds of the honest client alone, and after the deed, in which the last answers may come.
 ALONE, GRACE = 1.0, 2.0
-SET_UP_TIMEOUT = 60.0
+SET_UP_TIMEOUT = 180.0
 
 # The rule: seconds, seconds, bytes.
 MOST_PING, MOST_SAVE, MOST_MEMORY = 0.1, 0.05, 256 * 1024 * 1024

@@ -28,21 +28,32 @@ MOST_MIRRORED = 5.0
 """Seconds in which all of a directory is mirrored."""
 # What one account may do at once, in two batches of a hundred.
 _OF_ONE = 200
+# Accounts that fill at once: their saves share commits.
+_FILLERS = 10
+# The number of an account's first batch; those before are the client's own.
+_BATCH = 1_000
 
 
 def fill(port: int, files: int = FILES) -> None:
     """Create files, over many accounts: each may do only so much at once."""
-    for first in range(0, files, _OF_ONE):
-        client = Client(port)
-        client.ask("user:join", {"userId": f"filler-{first}"})
-        for begin in (first, first + 100):
-            updates = [
-                _change(f"src/{number // 100}/{number}.txt", "created", f"{number}\n")
-                for number in range(begin, min(begin + 100, files))
-            ]
-            if updates:
-                client.ask("batch:update", {"updates": updates})
-        client.sock.close()
+    for first in range(0, files, _FILLERS * _OF_ONE):
+        clients = []
+        for begin in range(first, min(first + _FILLERS * _OF_ONE, files), _OF_ONE):
+            client = Client(port)
+            client.ask("user:join", {"userId": f"filler-{begin}"})
+            clients.append(client)
+            for start in (begin, begin + _OF_ONE // 2):
+                numbers = range(start, min(start + _OF_ONE // 2, files))
+                updates = [
+                    _change(f"src/{number // 100}/{number}.txt", "created", f"{number}\n")
+                    for number in numbers
+                ]
+                # None is refused, and answered as well.
+                batch = json.dumps(["batch:update", {"updates": updates}])
+                client.send(f"42{_BATCH + start - begin}{batch}")
+        for client in clients:
+            client.wait_for(f"43{_BATCH + _OF_ONE // 2}[")
+            client.sock.close()
 
 
 def _change(path: str, action: str, content: str) -> dict[str, Any]:

@@ -112,7 +112,7 @@ async def _delete_folder(
             unwritten.expect(changes)
 
         async with call.store.bin.throw_folder(project_id, new, check=check) as done:
-            telling.leave(call, done.result)
+            await telling.leave(call, done.result)
             _close_within(call, new.path)
             done.let_go()
             await telling.tell(call, done.result)
@@ -156,7 +156,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
             now=timestamp(),
             check=check,
         ) as done:
-            telling.leave(call, done.result)
+            await telling.leave(call, done.result)
             done.let_go()
             await telling.tell(call, done.result)
     many_files.count(call, len(done.result))

@@ -147,7 +147,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
         async with store.tree.copy_folder(
             project_id, source, target, user_id=user_id, now=timestamp(), check=check
         ) as done:
-            telling.leave(call, done.result)
+            await telling.leave(call, done.result)
             done.let_go()
             await telling.tell(call, done.result)
     many_files.count(call, len(done.result))

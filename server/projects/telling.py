@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from server.api.errors import EventError
 from server.api.registry import Call
-from server.projects.files import announce
+from server.projects.files import TOLD_AT_ONCE, announce
 from server.store.contents import Change
 
 AT_ONCE: Final = 100
 """Changed files whose histories and contents are seen to together."""
-TOLD_AT_ONCE: Final = 25
-"""Changed files that everybody hears of before other tasks have a turn."""
+LEFT_AT_ONCE: Final = 1_000
+"""Changed files that are left to be told before other tasks have a turn."""
 
 
-def leave(call: Call[Any], changes: Sequence[Change]) -> None:
+async def leave(call: Call[Any], changes: Sequence[Change]) -> None:
     """Leave changes that are done for `tell`. Only then may the project's other work go on, whose
     announcements come after those of these changes.
     """
@@ -27,7 +27,9 @@ def leave(call: Call[Any], changes: Sequence[Change]) -> None:
     def announce_to_all(change: Change, content: str | None) -> None:
         announce(call, project_id, change, content, to_all=True)
 
-    call.services.untold.add(project_id, changes, announce_to_all)
+    for start in range(0, len(changes), LEFT_AT_ONCE):
+        call.services.untold.add(project_id, changes[start : start + LEFT_AT_ONCE], announce_to_all)
+        await asyncio.sleep(0)
 
 
 async def tell(

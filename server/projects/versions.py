@@ -160,7 +160,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             if made is not None:
                 _tell(call, VersionCreated(version=made))
             _tell(call, VersionRestored(version=version))
-            telling.leave(call, changes)
+            await telling.leave(call, changes)
             try:
                 unwritten.expect(await _merge(call))
                 replacing.tell_nodes(call.services, project_id, user_id)

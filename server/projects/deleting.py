@@ -17,7 +17,7 @@ from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
-from server.projects import many_files, telling
+from server.projects import telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce
 from server.projects.lock_checks import check_taking
@@ -83,7 +83,6 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
         check_taking, services.locks, project_id, [path], call.socket.id, payload.lock_token
     )
     check_locks()
-    await many_files.paid_back(call)
     # The file goes into the bin with all that was typed into it.
     await services.saver.save_project(project_id, within=path)
     if is_folder:
@@ -95,7 +94,6 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             announce(call, project_id, changes[0], None, to_all=True)
             await services.workspace.write(project_id, [(changes[0], None)])
     replacing.tell_nodes(services, project_id, call.user.id, path)
-    many_files.count(call, len(changes))
     await notify_authors(call, project_id, new)
     return FileDeleteResult(path, new.id, len(changes))
 
@@ -141,7 +139,6 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
         services.locks.check_within(connection, project_id, [path], call.socket.id)
 
     check_locks()
-    await many_files.paid_back(call)
     async with services.workspace.changing_many(project_id) as unwritten:
 
         def check(connection: Connection, changes: Collection[Change]) -> None:
@@ -159,7 +156,6 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
             await telling.leave(call, done.result)
             done.let_go()
             await telling.tell(call, done.result)
-    many_files.count(call, len(done.result))
     return BinRestoreResult(path, len(done.result))
 
 

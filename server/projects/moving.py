@@ -20,7 +20,7 @@ from server.api.records import File
 from server.api.registry import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
-from server.projects import many_files, telling
+from server.projects import telling
 from server.projects.files import announce
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
@@ -87,7 +87,6 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
         checking(connection)
         ended[:] = services.locks.moving(connection, project_id, source, target)
 
-    await many_files.paid_back(call)
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
@@ -110,7 +109,6 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
             moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
             _follow(call, moved, ended)
         await services.workspace.move(project_id, source, target, overwrite=payload.overwrite)
-    many_files.count(call, moved.count)
     return FileMoveResult(source, target, moved.count, moved.file)
 
 
@@ -122,7 +120,6 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     project_id, user_id = payload.project_id, call.user.id
     source, target = _paths(call)
     services, store = call.services, call.store
-    await many_files.paid_back(call)
     await services.saver.save_project(project_id, within=source)
     is_folder = await store.files.is_folder(project_id, source)
 
@@ -150,7 +147,6 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
             await telling.leave(call, done.result)
             done.let_go()
             await telling.tell(call, done.result)
-    many_files.count(call, len(done.result))
     return FileCopyResult(source, target, len(done.result))
 
 

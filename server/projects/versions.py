@@ -16,7 +16,7 @@ from server.background import Worker, WorkFailed
 from server.documents import replacing
 from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
-from server.projects import comparing, many_files, telling
+from server.projects import comparing, telling
 from server.projects.files import announce, tell_replaced
 from server.store.connection import Connection
 from server.store.contents import Change
@@ -142,7 +142,6 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     backup = _new(call, f"Before restoring, {timestamp()}", "")
     locks, workspace = call.services.locks, call.services.workspace
 
-    await many_files.paid_back(call)
     await call.services.saver.save_project(project_id)
     locks.check_all(None, project_id, call.socket.id)
     async with workspace.changing_many(project_id) as unwritten:
@@ -167,7 +166,6 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             finally:
                 done.let_go()
                 await telling.tell(call, changes, _shown(changes))
-    many_files.count(call, len(changes))
     changed = [change.path for change in changes[:MAX_LISTED]]
     return VersionRestoreResult(version, changed, len(changes), made)
 

@@ -2,7 +2,8 @@
 work of another.
 
 Owners are served one after the other, one item each. The items of an owner keep their order. An
-item waits for at most one item of each other owner, however many items those have.
+item waits for at most one item of each other owner, however many items those have. Who comes while
+an item is worked on waits for none of its owner's others.
 
 Rejected: one queue in the order of arrival (18 comparisons of one user made a comparison of another
 user, which took a millisecond, wait for 73 seconds); priorities by size, which clients can choose.
@@ -23,7 +24,7 @@ class FairQueue(Generic[T]):
     many items of one owner may be taken and not yet `done`; 0 for any number.
     """
 
-    __slots__ = ("_at_once", "_length", "_most", "_most_of_one", "_taken", "_waiting")
+    __slots__ = ("_at_once", "_last", "_length", "_most", "_most_of_one", "_taken", "_waiting")
 
     def __init__(self, *, most: int, most_of_one: int, at_once: int = 0) -> None:
         self._most = most
@@ -32,6 +33,7 @@ class FairQueue(Generic[T]):
         self._waiting: dict[str, deque[T]] = {}
         self._taken: Counter[str] = Counter()
         self._length = 0
+        self._last: str | None = None
 
     def __len__(self) -> int:
         return self._length
@@ -51,18 +53,24 @@ class FairQueue(Generic[T]):
         """Return the next item with its owner. Return None if none waits, or none may be taken
         now.
         """
-        for owner, items in self._waiting.items():
-            if self._at_once and self._taken[owner] >= self._at_once:
-                continue
-            del self._waiting[owner]
-            item = items.popleft()
-            if items:
-                self._waiting[owner] = items
-            self._length -= 1
-            if self._at_once:
-                self._taken[owner] += 1
-            return owner, item
-        return None
+        owners = (one for one in self._waiting if self._may_take(one))
+        owner = next(owners, None)
+        if owner is None:
+            return None
+        if owner == self._last:
+            owner = next(owners, owner)
+        self._last = owner
+        items = self._waiting.pop(owner)
+        item = items.popleft()
+        if items:
+            self._waiting[owner] = items
+        self._length -= 1
+        if self._at_once:
+            self._taken[owner] += 1
+        return owner, item
+
+    def _may_take(self, owner: str) -> bool:
+        return not self._at_once or self._taken[owner] < self._at_once
 
     def done(self, owner: str) -> None:
         """Count an item that was taken as done."""

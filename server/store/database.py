@@ -7,8 +7,9 @@ piece of work has its own savepoint, so one that fails undoes only itself. Nobod
 before the commit that makes it durable.
 
 Nobody waits for long because of somebody else. Users take turns. A transaction ends after
-`_GROUP_SECONDS`. What goes through thousands of rows is done in steps; while other work waits, only
-every other transaction has a step. What is deleted goes bit by bit (`leftovers`).
+`_GROUP_SECONDS`, and before work for many files. What goes through thousands of rows is done in
+steps; while other work waits, only every other transaction has a step. What is deleted goes bit by
+bit (`leftovers`).
 
 Nobody sees what steps have half done. For a project, and for a user, only one work in steps is done
 at a time. From its last step on, other work for the project waits, until what is done is noted as
@@ -180,7 +181,7 @@ class Database:
                 self._perform(session, job)
                 most -= 1
                 goes_on = most and self._clock() < end
-                job = self._jobs.take(wait=False, reads=reads) if goes_on else None
+                job = self._jobs.take(wait=False, reads=reads, small=True) if goes_on else None
             if any(one.cause is not None for one in touched):
                 # What the database has refused may have waited long for a lock: nobody waits for
                 # another one before hearing so.
@@ -305,16 +306,20 @@ class Desk:
         self.database.submit(Job(work, future, self.owner, self.project_id, size=size, reads=True))
         return future
 
-    def run(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
+    def run(
+        self, work: Callable[[Connection], T], size: int = PIECE, *, large: bool = False
+    ) -> asyncio.Future[T]:
         """Hand over work. It begins after all that its owner has handed over before. `size` is how
-        many bytes it was given and may return, if these are many.
+        many bytes it was given and may return, if these are many; `large`: it is for many files.
 
         The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
         database fails, `RATE_LIMIT_EXCEEDED` if too much waits. The work is done whether or not
         anybody waits for it.
         """
         future: asyncio.Future[T] = self.database.new_future()
-        self.database.submit(Job(work, future, self.owner, self.project_id, size=size))
+        self.database.submit(
+            Job(work, future, self.owner, self.project_id, size=size, is_large=large)
+        )
         return future
 
     @contextlib.asynccontextmanager

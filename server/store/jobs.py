@@ -40,6 +40,7 @@ class Job:
     result.
 
     size: bytes of what the work was given and may return. reads: whether it changes nothing.
+    is_large: whether it is for many files, and nobody else's is to wait for the same commit.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
     last step on until it lets them go, no job at all for the project. is_alone: whether other
     servers begin none either.
@@ -54,6 +55,7 @@ class Job:
     in_steps: bool = False
     size: int = 0
     reads: bool = False
+    is_large: bool = False
     steps: Any = None
     holds: bool = False
     is_alone: bool = False
@@ -106,15 +108,15 @@ class JobQueue:
             self._changed.notify()
         return appended
 
-    def take(self, *, wait: bool, reads: bool = False) -> Job | None:
+    def take(self, *, wait: bool, reads: bool = False, small: bool = False) -> Job | None:
         """Return the next job, and wait for one with `wait`. Return None if there is none, or at
-        the end, or with `reads` if the next one changes something.
+        the end, or with `reads` if the next one changes something, or with `small` if it is large.
 
         A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
         `release`: each holds what it has found until its clients have been told.
         """
         with self._changed:
-            while (job := self._next(reads)) is None and wait and not self.closed:
+            while (job := self._next(reads, small)) is None and wait and not self.closed:
                 self.at_rest.set()
                 self._changed.wait()
             self.at_rest.clear()
@@ -180,9 +182,9 @@ class JobQueue:
             self.closed = True
             self._changed.notify()
 
-    def _next(self, reads: bool) -> Job | None:
+    def _next(self, reads: bool, small: bool) -> Job | None:
         while (job := self._first()) is not None:
-            if reads and not job.reads:
+            if (reads and not job.reads) or (small and job.is_large):
                 self._released.appendleft(job)
                 return None
             project_id = job.project_id

@@ -2,7 +2,7 @@
 
 Invariants:
 - An item waits for at most one item of each other owner that has any, and for those of its own
-  owner before it.
+  owner before it. It waits for no second item of the owner that was served last.
 - Nothing is lost, doubled, or overtaken by a later item of its owner; what is full refuses.
 """
 
@@ -24,6 +24,17 @@ def test_who_waits_with_much_does_not_delay_who_waits_with_little() -> None:
         assert queue.put("much", number)
     assert queue.put("little", 100)
     assert [queue.take() for _ in range(3)] == [("much", 0), ("little", 100), ("much", 1)]
+
+
+def test_who_comes_while_another_is_served_comes_next() -> None:
+    queue: FairQueue[int] = FairQueue(most=100, most_of_one=50)
+    for number in range(3):
+        queue.put("much", number)
+    assert queue.take() == ("much", 0)
+    queue.put("little", 100)
+    queue.put("little", 101)
+    taken = [queue.take() for _ in range(4)]
+    assert taken == [("little", 100), ("much", 1), ("little", 101), ("much", 2)]
 
 
 def test_owners_and_items_are_bounded() -> None:

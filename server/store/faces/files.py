@@ -184,7 +184,7 @@ class Files:
 
         pieces, long = taking_over.in_pieces(found)
         for some in pieces:
-            for one in await self._desk.run(partial(short_ones, some=some)):
+            for one in await self._desk.run(partial(short_ones, some=some), large=True):
                 yield one
         for path, text in long.items():
             digest = await asyncio.to_thread(parts.digest, text)

@@ -82,7 +82,7 @@ class Mirrored:
 
         pieces, long = taking_over.in_pieces(found)
         for some in pieces:
-            for one in await self._desk.run(partial(short_ones, some=some)):
+            for one in await self._desk.run(partial(short_ones, some=some), large=True):
                 yield one
         for path, text in long.items():
             async with self._contents.kept(text) as content:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from server.store.sqlite import FILE_NAME, Sqlite
 from tests.server.databases import started
 from tests.server.gate import closed_gate
 from tests.server.store.counted import durable_names, in_steps, increment, names, only_sqlite
+from tests.waiting import PATIENCE
 
 
 async def test_what_waits_together_is_committed_together(
@@ -208,6 +210,20 @@ async def test_a_transaction_takes_only_so_long(engine: Engine) -> None:
         await passed
         assert await asyncio.gather(*futures) == [1, 2, 3, 4, 5, 6]
         assert database.commits == before + 3
+
+
+async def test_nobody_waits_for_the_commit_of_work_for_many_files(database: Database) -> None:
+    gate, passed = await closed_gate(database)
+    told = threading.Event()
+    first = database.of("ada").run(increment("one"))
+    first.add_done_callback(lambda _: told.set())
+    many = database.of("program").run(lambda _: told.wait(PATIENCE), large=True)
+    # What comes after it may be committed with it.
+    last = database.of("bob").run(increment("one"))
+    gate.opened.set()
+    await passed
+    assert await many
+    assert (await first, await last) == (1, 2)
 
 
 async def test_too_much_that_waits_is_refused(

@@ -287,7 +287,7 @@ async def test_a_change_that_is_refused_leaves_nothing(database: Database) -> No
     await change(store, "short")
     with pytest.raises(EventError, match="exists already"):
         await change(store, LONG)
-    assert await database.run(tidied) == (before[0] + 1, 0, 0)
+    assert await database.of("ada").run(tidied) == (before[0] + 1, 0, 0)
     # What differs in nothing is not kept at all.
     await change(store, LONG, action="updated")
     numbers = "SELECT value FROM counters WHERE name = 'parts'"

@@ -58,5 +58,18 @@ def each(body: str, values: Sized, before: int) -> str:
     return " UNION ALL ".join(body.format(f"?{number}") for number in numbers)
 
 
+def add_rows(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Carry out an `INSERT` once for all rows: their values take the place of `{}` in it. Where it
+    updates rows that are there, no two rows may be for the same one.
+
+    PostgreSQL does a statement for each of fifty rows, and each with its checks, in 5 ms, and one
+    for all of them in less than 2.
+    """
+    if rows:
+        row = f"({', '.join('?' * len(rows[0]))})"
+        values = [value for one in rows for value in one]
+        connection.execute(statement.format(", ".join([row] * len(rows))), values)
+
+
 Check = Callable[[Connection], object]
 """What may refuse a change, in its transaction and before it."""

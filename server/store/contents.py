@@ -13,7 +13,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import bounds, folders
 from server.api.records import File
 from server.store import parts, saves, trees
-from server.store.connection import Connection, each
+from server.store.connection import Connection, add_rows, each
 from server.store.parts import Kept, Stored
 
 MAX_FILES: Final = 10_000
@@ -27,7 +27,7 @@ _MOST_LOOKED_UP: Final = 100
 """Paths that are looked up one by one. For more, all ten thousand rows are read, in 15 ms."""
 _COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by, media_type"
 _PUT: Final = (
-    "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
+    "INSERT INTO tree_files VALUES {} ON CONFLICT (tree, path) DO UPDATE "
     "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
     "updated_at = excluded.updated_at, updated_by = excluded.updated_by, "
     "media_type = excluded.media_type"
@@ -160,7 +160,7 @@ def put(
     content_hash, size, media_type = content
     grow(connection, tree, int(before is None), size - (0 if before is None else before.size))
     file_now = from_row((path, size, content_hash, number, now, user_id, media_type))
-    connection.execute(_PUT, _row(tree, file_now))
+    put_rows(connection, tree, [file_now])
     trees.touch(connection, project_id, path)
     if before is None or before.hash != content_hash:
         # The content of before stays in the history, or is released by it.
@@ -247,7 +247,7 @@ def grow(connection: Connection, tree: int, count: int, size: int) -> None:
 
 def put_rows(connection: Connection, tree: int, files: Sequence[File]) -> None:
     """Make files of a tree these ones. Nothing else is counted or kept."""
-    connection.executemany(_PUT, [_row(tree, file) for file in files])
+    add_rows(connection, _PUT, [_row(tree, file) for file in files])
 
 
 def delete_rows(connection: Connection, tree: int, paths: Sequence[str]) -> None:

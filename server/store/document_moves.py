@@ -46,11 +46,12 @@ def ready(connection: Connection, project_id: str) -> None:
 def all_ready(connection: Connection) -> None:
     """Give the documents of all projects their paths; see `ready`."""
     noted = connection.execute(
-        "SELECT p.id FROM document_moves CROSS JOIN projects p "
-        "WHERE p.documents = document_moves.space"
+        "SELECT (SELECT p.id FROM projects p WHERE p.documents = document_moves.space) "
+        "FROM document_moves"
     ).fetchall()
     for (project_id,) in noted:
-        ready(connection, project_id)
+        if project_id is not None:
+            ready(connection, project_id)
 
 
 def steps(connection: Connection, project_id: str) -> Iterator[None]:

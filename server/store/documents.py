@@ -195,10 +195,11 @@ class Documents:
         """Return the documents that have unsaved edits."""
         document_moves.all_ready(connection)
         rows = connection.execute(
-            "SELECT p.id, d.path FROM documents d CROSS JOIN projects p "
-            "WHERE d.version > d.saved_version AND p.documents = d.space"
+            "SELECT (SELECT p.id FROM projects p WHERE p.documents = d.space), d.path "
+            "FROM documents d WHERE d.version > d.saved_version"
         )
-        return [(project_id, path) for project_id, path in rows]
+        # Those of no project are leftovers.
+        return [(project_id, path) for project_id, path in rows if project_id is not None]
 
     def among(self, connection: Connection, project_id: str, paths: Collection[str]) -> set[str]:
         """Return those of these paths that have a document, be it one of a former file."""

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from server.store import contents
-from server.store.connection import Connection, each
+from server.store.connection import Connection, add_rows, each
 
 
 class OtherMirror(Exception):
@@ -120,8 +120,9 @@ def note(
         "DELETE FROM mirrored WHERE path = ?",
         [(path,) for path, here in hashes.items() if not here and path not in coming],
     )
-    connection.executemany(
-        "INSERT INTO mirrored VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE "
+    add_rows(
+        connection,
+        "INSERT INTO mirrored VALUES {} ON CONFLICT (path) DO UPDATE "
         "SET hash = excluded.hash, writing = excluded.writing",
         [(path, here, coming.get(path)) for path, here in hashes.items() if here or path in coming],
     )

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.store import counters
-from server.store.connection import Connection
+from server.store.connection import Connection, add_rows
 from server.store.media_types import Recogniser, recognise
 
 PART: Final = 262_144
@@ -35,7 +35,7 @@ READ_AT_ONCE: Final = 1_048_576
 _AT_ONCE: Final = PART // 4
 """Characters that one part holds: none has more than four bytes."""
 _CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
-_ADD: Final = "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD: Final = "INSERT INTO contents VALUES {} ON CONFLICT DO NOTHING"
 _FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
 _FOLLOWING: Final = (
     "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
@@ -241,7 +241,7 @@ def add_all(connection: Connection, contents: Iterable[Prepared]) -> None:
             _add(connection, one)
         else:
             undivided.append((one.stored.hash, one.parts[0], None))
-    connection.executemany(_ADD, undivided)
+    add_rows(connection, _ADD, undivided)
 
 
 def _add(connection: Connection, content: Prepared) -> None:
@@ -319,7 +319,7 @@ def whole(connection: Connection, content_hash: str) -> str:
 
 def _is_new(connection: Connection, content_hash: str, first: bytes, number: int | None) -> bool:
     """Add a content with its first part. Return whether it was not there before."""
-    added = connection.execute(_ADD, (content_hash, first, number))
+    added = connection.execute(_ADD.format("(?, ?, ?)"), (content_hash, first, number))
     return added.rowcount > 0
 
 

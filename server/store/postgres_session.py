@@ -16,23 +16,20 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
-from psycopg.types.numeric import Int8BinaryDumper
-from psycopg.types.string import StrBinaryDumper
 
 from server.store.connection import Rows
 from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.giving_way import AtRest
 from server.store.nodes import NAME
+from server.store.postgres_statements import adapted, set_up
 
 PATIENCE: Final = 15.0
 """Seconds after which a connection without an answer is given up."""
@@ -141,7 +138,7 @@ class PostgresSession:
         """Carry out a statement with a value for each placeholder."""
         cursor = self._connection.cursor(binary=True)
         with self._farewell():
-            cursor.execute(_adapted(statement), values or None)
+            cursor.execute(adapted(statement), values or None)
         self._count(cursor)
         return cursor
 
@@ -149,7 +146,7 @@ class PostgresSession:
         """Carry out a statement with the values of each row."""
         cursor = self._connection.cursor(binary=True)
         with self._farewell():
-            cursor.executemany(_adapted(statement), rows)
+            cursor.executemany(adapted(statement), rows)
         self._count(cursor)
 
     def script(self, statements: str) -> None:
@@ -349,9 +346,7 @@ class PostgresSession:
             self._at_rest.clear()
         connection.at_rest = self._at_rest
         try:
-            # A statement is prepared once, for all values.
-            connection.adapters.register_dumper(int, Int8BinaryDumper)
-            connection.adapters.register_dumper(str, StrBinaryDumper)
+            set_up(connection)
             connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
             # What was acknowledged is durable, whatever PostgreSQL's own setting is.
             connection.execute(
@@ -388,10 +383,3 @@ class PostgresSession:
             self._at_rest.set()
             time.sleep(_FIRST_PAUSE)
             self._at_rest.clear()
-
-
-@lru_cache(maxsize=1_000)
-def _adapted(statement: str) -> bytes:
-    """Return a statement with PostgreSQL's placeholders."""
-    numbers = iter(range(1, 1_000))
-    return re.sub(r"\?(\d*)", lambda found: f"${found[1] or next(numbers)}", statement).encode()

@@ -16,15 +16,15 @@ day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest are drop
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
 from server.api.records import File, Save
-from server.store import counters
-from server.store.connection import FUTURE, Connection, each
+from server.store import counters, trees
+from server.store.connection import FUTURE, Connection, add_rows, each
 from server.store.leftovers import release, release_all
 from server.store.parts import Stored
 
@@ -50,9 +50,15 @@ _DROPPED_AFTER_MANY: Final = 50
 _SELECT: Final = (
     "SELECT sequence, path, hash, size, media_type, saved_at, saved_by, users, saves FROM saves "
 )
+# PostgreSQL chooses an index once, maybe while the table is empty and all look alike. Only the one
+# that begins with the project and the path has rows in this order.
+_BETWEEN: Final = (
+    "project_id = ?1 AND (path, sequence) > ({0}, {1}) AND (path, sequence) <= ({0}, {2})"
+)
+_LATEST_FIRST: Final = "ORDER BY path DESC, sequence DESC"
 _INSERT: Final = (
     "INSERT INTO saves (sequence, project_id, path, hash, size, media_type, begun_at, saved_at, "
-    "saved_by, users, saves, is_edited, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)"
+    "saved_by, users, saves, is_edited, level) VALUES {}"
 )
 _HOUR: Final = 13
 _DAY: Final = 10
@@ -107,13 +113,15 @@ def keep_many(connection: Connection, project_id: str, paths: Sequence[str]) -> 
     and files that have their row already, are left out.
     """
     body = (
-        "SELECT path, size, hash, revision, updated_at, updated_by, media_type, "
-        f"{last_of('hash')}, {last_of('saved_at')} FROM tree_files "
-        "WHERE tree = (SELECT tree FROM projects WHERE id = ?1) AND path = {}"
+        "SELECT path, size, hash, revision, updated_at, updated_by, media_type FROM tree_files "
+        "WHERE tree = ?1 AND path = {}"
     )
-    rows = connection.execute(f"{each(body, paths, 1)} ORDER BY 1", (project_id, *paths))
+    tree = trees.of_project(connection, project_id)
+    rows = connection.execute(each(body, paths, 1), (tree, *paths)).fetchall()
+    last = last_of(connection, project_id, paths)
     # The last row of a file is the one for what it has become, if it has its content and time.
-    new = [File(row[0], "", *row[1:7]) for row in rows if (row[2], row[4]) != row[7:]]
+    due = [row for row in sorted(rows) if last.get(row[0]) != (row[2], row[4])]
+    new = [File(path, "", *columns) for path, *columns in due]
     if new:
         _insert(connection, project_id, new)
 
@@ -127,14 +135,16 @@ def add(connection: Connection, project_id: str, files: Sequence[File]) -> None:
         _drop_oldest(connection, project_id, kept, _DROPPED_AT_ONCE * len(files))
 
 
-def last_of(column: str) -> str:
-    """Return the expression for a column of the last row of each file of `tree_files`, NULL if
-    there is none. The project's id is the first value.
-    """
-    return (
-        f"(SELECT s.{column} FROM saves s WHERE s.project_id = ?1 AND s.path = tree_files.path "
-        "ORDER BY s.sequence DESC LIMIT 1)"
+def last_of(
+    connection: Connection, project_id: str, paths: Collection[str]
+) -> dict[str, tuple[str, str]]:
+    """Return the hash and the time of the last row of each of these files, by path."""
+    body = (
+        f"SELECT * FROM (SELECT path, hash, saved_at FROM saves "
+        f"WHERE {_BETWEEN.format('{0}', 0, FUTURE)} {_LATEST_FIRST} LIMIT 1) AS last_row"
     )
+    rows = connection.execute(each(body, paths, 1), (project_id, *paths))
+    return {path: (content_hash, saved_at) for path, content_hash, saved_at in rows}
 
 
 def drop_some(connection: Connection, project_id: str) -> bool:
@@ -184,8 +194,7 @@ def saves(
     later = None if row is None else _from_row(row)
     for place, first, last in _stays(connection, project_id, path):
         rows = connection.execute(
-            _SELECT + "WHERE project_id = ? AND path = ? AND sequence > ? AND sequence <= ? "
-            "ORDER BY sequence DESC LIMIT ?",
+            f"{_SELECT} WHERE {_BETWEEN.format('?2', '?3', '?4')} {_LATEST_FIRST} LIMIT ?5",
             # One more than are missing: the first row may be the same save as the one after it.
             (project_id, place, first, min(last, before - 1), most - len(found) + 1),
         )
@@ -269,8 +278,8 @@ def _thin(connection: Connection, level: int, end: str, length: int) -> bool:
     ).fetchall()
     for sequence, project_id, path, saved_at in rows:
         following = connection.execute(
-            "SELECT saved_at FROM saves WHERE project_id = ? AND path = ? AND sequence > ? "
-            "ORDER BY sequence LIMIT 1",
+            f"SELECT saved_at FROM saves WHERE {_BETWEEN.format('?2', '?3', FUTURE)} "
+            "ORDER BY path, sequence LIMIT 1",
             (project_id, path, sequence),
         ).fetchone()
         if following is not None and following[0][:length] == saved_at[:length]:
@@ -290,7 +299,7 @@ def _remember(connection: Connection, project_id: str, file: File) -> None:
 def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
     row = connection.execute(
         "SELECT sequence, hash, size, begun_at, saved_at, is_edited, users FROM saves "
-        "WHERE project_id = ? AND path = ? ORDER BY sequence DESC LIMIT 1",
+        f"WHERE {_BETWEEN.format('?2', 0, FUTURE)} {_LATEST_FIRST} LIMIT 1",
         (project_id, path),
     ).fetchone()
     return None if row is None else _Last(*row)
@@ -309,13 +318,14 @@ def _insert(
     connection: Connection, project_id: str, files: Sequence[File], *, is_edited: bool = False
 ) -> _Kept:
     first = counters.increment(connection, "saves", len(files)) - len(files) + 1
-    connection.executemany(
+    add_rows(
+        connection,
         _INSERT,
         [
             (
                 *(number, project_id, file.path, file.hash, file.size, file.media_type),
                 *(file.updated_at, file.updated_at, file.updated_by),
-                *(json.dumps([file.updated_by]), int(is_edited)),
+                *(json.dumps([file.updated_by]), 1, int(is_edited), 0),
             )
             for number, file in enumerate(files, start=first)
         ],

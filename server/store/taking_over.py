@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from server.api.records import File, User
 from server.store import contents, parts, saves, trees
-from server.store.connection import Connection, each
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.document_records import Replaced
 from server.store.documents import Documents
@@ -123,13 +123,9 @@ def _present(
 ) -> dict[str, _Present]:
     if not paths:
         return {}
-    body = (
-        "SELECT path, size, hash, revision, updated_at, updated_by, media_type, "
-        f"{saves.last_of('hash')} FROM tree_files WHERE tree = ?2 AND path = {{}}"
-    )
-    tree = trees.of_project(connection, project_id)
-    rows = connection.execute(each(body, paths, 2), (project_id, tree, *paths))
-    return {row[0]: _Present(contents.from_row(row[:7]), row[7]) for row in rows}
+    last = saves.last_of(connection, project_id, paths)
+    files = contents.files_at(connection, project_id, paths)
+    return {path: _Present(file, last.get(path, (None,))[0]) for path, file in files.items()}
 
 
 def _put(

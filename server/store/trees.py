@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
-from server.store.connection import Connection, each
+from server.store.connection import Connection, add_rows, each
 from server.store.leftovers import release_all
 
 T = TypeVar("T")
@@ -122,8 +122,9 @@ def touch_all(connection: Connection, project_id: str, paths: Iterable[str]) -> 
     """Note the paths of changes, if a tree is being made for the project."""
     making = connection.execute("SELECT 1 FROM leftovers WHERE maker = ? LIMIT 1", (project_id,))
     if making.fetchone() is not None:
-        connection.executemany(
-            "INSERT INTO touched VALUES (?, ?) ON CONFLICT DO NOTHING",
+        add_rows(
+            connection,
+            "INSERT INTO touched VALUES {} ON CONFLICT DO NOTHING",
             [(project_id, path) for path in paths],
         )
 

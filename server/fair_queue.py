@@ -38,6 +38,9 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return self._length
 
+    def __contains__(self, owner: str) -> bool:
+        return owner in self._waiting
+
     def put(self, owner: str, item: T) -> bool:
         """Append an item. Return False, without appending it, if too many wait."""
         own = self._waiting.get(owner)

@@ -8,17 +8,18 @@ before the commit that makes it durable.
 
 Nobody waits for long because of somebody else. Users take turns. A transaction ends after
 `_GROUP_SECONDS`, and before work for many files. What goes through thousands of rows is done in
-steps; while other work waits, only every other transaction has a step. What is deleted goes bit by
-bit (`leftovers`).
+steps; while other work waits, only every other transaction has a step. Likewise every other one
+only reads, if there is something to read: it does not wait for those of other servers. What is
+deleted goes bit by bit (`leftovers`).
 
 Nobody sees what steps have half done. For a project, and for a user, only one work in steps is done
 at a time. From its last step on, other work for the project waits, until what is done is noted as
 something that clients have yet to hear of. So nobody hears of a later change first.
 
-The work of one user is done in the order in which it was handed over. All results are delivered in
+The work of one user is done in the order in which it was handed over; only what reads may come
+before what has been handed over by others, or later on. All results are delivered in
 the order of the commits, so the application tells its clients everything in that order. Reading
-goes the same way: a second connection would read past writes that are on their way. But where there
-is nothing to write, a transaction does not wait for those of other servers.
+goes the same way: a second connection would read past writes that are on their way.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ class Database:
         if self._begun and (job is None or not self._stepped):
             begun = self._begun.popleft()
         self._stepped = begun is not None
-        reads = job is not None and job.reads and begun is None
+        reads = job is not None and self._jobs.is_reading and begun is None
         try:
             session.begin(reads=reads)
         except session.Error as error:
@@ -181,7 +182,7 @@ class Database:
                 self._perform(session, job)
                 most -= 1
                 goes_on = most and self._clock() < end
-                job = self._jobs.take(wait=False, reads=reads, small=True) if goes_on else None
+                job = self._jobs.take(wait=False, goes_on=True) if goes_on else None
             if any(one.cause is not None for one in touched):
                 # What the database has refused may have waited long for a lock: nobody waits for
                 # another one before hearing so.
@@ -301,7 +302,9 @@ class Desk:
     project_id: str | None
 
     def read(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
-        """Hand over work that changes nothing: it does not wait for other servers; see `run`."""
+        """Hand over work that changes nothing; see `run`. It waits neither for other servers nor
+        for all that others have handed over.
+        """
         future: asyncio.Future[T] = self.database.new_future()
         self.database.submit(Job(work, future, self.owner, self.project_id, size=size, reads=True))
         return future

@@ -78,14 +78,18 @@ class Job:
 
 class JobQueue:
     """Jobs of many users, who take turns. Any thread may put and release; one thread takes. It is
-    `at_rest` while there is no job.
+    `at_rest` while there is no job, and `is_reading` if the jobs of the present transaction only
+    read.
     """
 
     def __init__(self) -> None:
         self.closed = False
+        self.is_reading = False
         self.at_rest = AtRest()
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
+        # What only reads, of owners with nothing else that waits.
+        self._reading: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
         # The owners of work in steps that has begun, and its projects, with the jobs in steps that
         # wait for its end; the projects that jobs keep, with all jobs that wait, and how many jobs
         # keep each; and the jobs that need not wait any more.
@@ -97,26 +101,30 @@ class JobQueue:
 
     def __len__(self) -> int:
         """Return roughly how many jobs may be taken."""
-        return len(self._waiting) + len(self._released)
+        return len(self._waiting) + len(self._reading) + len(self._released)
 
     def put(self, job: Job) -> bool:
         """Append a job. Return False, without appending it, if too many wait."""
         with self._changed:
-            appended = self._waiting.put(job.owner, job)
+            is_next = job.reads and job.owner not in self._waiting
+            appended = (self._reading if is_next else self._waiting).put(job.owner, job)
             if self.at_rest.answers_at is None:
                 self.at_rest.clear()
             self._changed.notify()
         return appended
 
-    def take(self, *, wait: bool, reads: bool = False, small: bool = False) -> Job | None:
+    def take(self, *, wait: bool, goes_on: bool = False) -> Job | None:
         """Return the next job, and wait for one with `wait`. Return None if there is none, or at
-        the end, or with `reads` if the next one changes something, or with `small` if it is large.
+        the end.
+
+        It is the first one of a transaction, unless that `goes_on`: then it is none that is large.
+        Transactions that only read and others take turns.
 
         A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
         `release`: each holds what it has found until its clients have been told.
         """
         with self._changed:
-            while (job := self._next(reads, small)) is None and wait and not self.closed:
+            while (job := self._next(goes_on)) is None and wait and not self.closed:
                 self.at_rest.set()
                 self._changed.wait()
             self.at_rest.clear()
@@ -182,9 +190,9 @@ class JobQueue:
             self.closed = True
             self._changed.notify()
 
-    def _next(self, reads: bool, small: bool) -> Job | None:
-        while (job := self._first()) is not None:
-            if (reads and not job.reads) or (small and job.is_large):
+    def _next(self, goes_on: bool) -> Job | None:
+        while (job := self._first(goes_on)) is not None:
+            if goes_on and job.is_large:
                 self._released.appendleft(job)
                 return None
             project_id = job.project_id
@@ -205,10 +213,13 @@ class JobQueue:
             return job
         return None
 
-    def _first(self) -> Job | None:
-        if self._released:
+    def _first(self, goes_on: bool) -> Job | None:
+        if not goes_on:
+            is_their_turn = self.is_reading and (self._released or len(self._waiting))
+            self.is_reading = bool(len(self._reading)) and not is_their_turn
+        if not self.is_reading and self._released:
             return self._released.popleft()
-        taken = self._waiting.take()
+        taken = (self._reading if self.is_reading else self._waiting).take()
         return None if taken is None else taken[1]
 
 

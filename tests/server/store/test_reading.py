@@ -3,7 +3,8 @@
 Invariants:
 - It waits for no other server's transaction, and sees nothing of one that is not durable.
 - It changes nothing.
-- The work of one user keeps its order, whether it reads or writes.
+- It waits for what its user has handed over before, and not for all that others have.
+- It keeps nobody from writing: transactions that read, and others, take turns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from server.api.errors import Code, EventError
 from server.store import counters
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.jobs import StepsFirst
+from server.store.jobs import Job, JobQueue, StepsFirst
 from server.store.postgres import Postgres
 from server.store.postgres_session import PostgresSession
 from tests.server.databases import started
@@ -54,6 +55,48 @@ async def test_reading_and_writing_keep_the_order_of_their_user(database: Databa
     # In the order of its user: nothing before the change, and the change after it.
     assert await asyncio.gather(*found) == [[], [], ["one"]]
     assert await counted == 1
+
+
+async def test_reading_waits_for_few_of_the_others(database: Database) -> None:
+    gate, passed = await closed_gate(database)
+    writes = [database.of(f"user-{n}").run(increment(f"{n}")) for n in range(50)]
+    found = database.of("a").read(names)
+    gate.opened.set()
+    await passed
+    assert await found == []
+    assert await asyncio.gather(*writes) == [1] * 50
+
+
+def test_what_reads_and_what_writes_take_turns() -> None:
+    loop = asyncio.new_event_loop()
+    queue = JobQueue()
+
+    def put(name: str, *, reads: bool) -> Job:
+        job = Job(names, loop.create_future(), owner=name, reads=reads)
+        assert queue.put(job)
+        return job
+
+    first, second = put("a", reads=True), put("b", reads=True)
+    one, two = put("c", reads=False), put("d", reads=False)
+    assert queue.take(wait=False) is first
+    assert queue.take(wait=False, goes_on=True) is second
+    assert queue.take(wait=False, goes_on=True) is None
+    third = put("e", reads=True)
+    assert queue.take(wait=False) is one
+    assert not queue.is_reading
+    assert queue.take(wait=False, goes_on=True) is two
+    assert queue.take(wait=False, goes_on=True) is None
+    assert queue.take(wait=False) is third
+    # Nothing else waits: reading goes on.
+    fourth = put("f", reads=True)
+    assert len(queue) == 1
+    assert queue.take(wait=False) is fourth
+    assert queue.take(wait=False) is None
+    # What waits for a change of its own user is not done beside those that only read.
+    change, look = put("g", reads=False), put("g", reads=True)
+    assert [queue.take(wait=False), queue.take(wait=False)] == [change, look]
+    assert not queue.is_reading
+    loop.close()
 
 
 async def test_reading_cannot_change_anything(postgres: Postgres) -> None:

@@ -195,6 +195,14 @@ class Neighbours:
             self._people[user.id] = Person(user.id, user.name)
             self._flush_soon()
 
+    def tell(self, user: User) -> None:
+        """Tell the others what has become of a user here at once: before their clients hear of it
+        from this node, and ask them.
+        """
+        person = Person(user.id, user.name)
+        if self._adapter is not None and self._io.cluster.connected and self._is_told(person):
+            self._send(LiveMessage(self._adapter.uid, users=[self._whereabouts(person)]))
+
     def typing(self, user: User, project_id: str, *, is_typing: bool) -> None:
         """Tell the others that a user is typing, or has stopped."""
         if self._adapter is not None:

@@ -68,6 +68,6 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     sockets = services.sockets.of_user(call.user.id)
     rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
     rooms.update(map(project_room, services.neighbours.others.projects(call.user.id)))
+    services.neighbours.tell(call.user)
     call.tell_others(sorted(rooms), announcement)
-    services.neighbours.changed(call.user)
     return PresenceResult(now)

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from server.api.records import User
 from server.api.types import Place
 from server.live.node_messages import LIVE, CursorNow, Person
+from socketio_min.cluster.cluster_adapter import ClusterAdapter
+from socketio_min.cluster.messages import Broadcast, Request
 from tests.server.nodes import PROJECT, Nodes
 from tests.server.running import running
 from tests.server.wire import http_get
@@ -59,14 +62,35 @@ async def test_presence_reaches_the_projects_of_ones_other_node(nodes: Nodes) ->
     await ada.ask("user:presence", {"status": "away"})
     data, _ = await bob.hear("user:presence")
     assert (data["user"]["id"], data["status"]) == ("ada", "away")
-    # What a node tells its clients may be a moment ahead of what it tells the other node.
-    await nodes.settled()
     [seen] = [
         one
         for one in (await bob.ask("user:list", PROJECT))["presence"]
         if one["user"]["id"] == "ada"
     ]
     assert seen["status"] == "away"
+
+
+async def test_a_node_knows_what_its_clients_hear_of_another(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the order in which it takes the two messages, however long they take."""
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    await nodes.settled()
+    there, user = nodes.there.io.adapter, User("ada", "ada")
+    handle = ClusterAdapter.handle
+    known: list[Any] = []
+
+    def watched(self: ClusterAdapter, uid: str, message: Request) -> None:
+        if self is there and isinstance(message, Broadcast):
+            said = nodes.there.presence.said(user)
+            known.append((message.args[0], said and said.status))
+        handle(self, uid, message)
+
+    monkeypatch.setattr(ClusterAdapter, "handle", watched)
+    for status in ("busy", "away"):
+        await ada.ask("user:presence", {"status": status})
+        assert (await bob.hear("user:presence"))[0]["status"] == status
+    assert known == [("user:presence", "busy"), ("user:presence", "away")]
 
 
 async def test_typing_is_seen_and_ends_on_all_nodes(nodes: Nodes) -> None:

@@ -27,7 +27,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from server import worker
-from server.api.errors import Code, EventError
+from server.api.errors import Code, EventError, too_busy
 from server.fair_queue import FairQueue
 from server.held_bytes import HeldBytes
 
@@ -111,10 +111,9 @@ class Background:
         if self._closed:
             raise _stopping()
         if not self.held.add(user_id, size):
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
+            raise too_busy(
                 "too much text waits for work, of yours at most "
-                f"{HELD_OF_ONE} bytes: try again when some of it is done",
+                f"{HELD_OF_ONE} bytes: try again when some of it is done"
             )
         try:
             return await self._run(user_id, job)
@@ -124,10 +123,9 @@ class Background:
     async def _run(self, user_id: str, job: Callable[[Worker], Awaitable[Result]]) -> Result:
         turn: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         if not self._waiting.put(user_id, turn):
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
+            raise too_busy(
                 f"too much work is waiting, of yours at most {WAITING_OF_ONE} pieces: "
-                "try again when one is done",
+                "try again when one is done"
             )
         self._begin_next()
         try:

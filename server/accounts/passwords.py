@@ -15,7 +15,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from server.api.errors import Code, EventError
+from server.api.errors import Code, EventError, too_busy
 from server.fair_queue import FairQueue
 
 THREADS: Final = 2
@@ -48,9 +48,7 @@ class Passwords:
             raise _stopping()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._waiting.put(network, turn):
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED, "too many logins are waiting: try again in a moment"
-            )
+            raise too_busy("too many logins are waiting: try again in a moment")
         self._begin_next()
         try:
             await turn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 
 class Code(enum.StrEnum):
@@ -42,3 +42,15 @@ class EventError(Exception):
         if self.details is not None:
             data["details"] = dict(self.details)
         return data
+
+
+BUSY_SECONDS: Final = 1
+"""Seconds after which a client may try again what the server has too much to do for."""
+
+
+def too_busy(message: str) -> EventError:
+    """Return the refusal of what the server would do if it had less to do at this moment. The
+    details have `retryAfter`, in seconds: unlike after a refusal of more than somebody may have,
+    waiting is all that it takes.
+    """
+    return EventError(Code.RATE_LIMIT_EXCEEDED, message, {"retryAfter": BUSY_SECONDS})

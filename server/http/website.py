@@ -115,7 +115,7 @@ FILES: Final[Mapping[str, Path]] = {
     # Of the SDK: programs and people edit together by the same code, and wait by the same rule.
     **{
         name: FOLDER.parents[1] / "sdk" / "javascript" / name
-        for name in ("due.js", "random_name.js", "replica.js", "synchronizer.js")
+        for name in ("due.js", "patience.js", "random_name.js", "replica.js", "synchronizer.js")
     },
 }
 """The page's own files, and where they are."""

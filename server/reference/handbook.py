@@ -53,6 +53,9 @@ handlers hear `(data, envelope)`.
   `{ok: false, error: {code, message, details?}}`. Without one, a failure arrives as the event that
   is named, and nothing on success.
 - Codes: CODES.
+- `RATE_LIMIT_EXCEEDED` has `details.retryAfter`, in seconds, where waiting is all that it takes:
+  too many events, or a server that has too much to do. Without it there is too much of something,
+  which the message names.
 - A rate is shared by the events that name it, and counted for each user.
 - A connection that sends more events than the server's settings allow hears
   `rate_limited {retryAfter}` in milliseconds, without an envelope; what is beyond is dropped.

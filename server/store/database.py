@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from server.api.errors import Code, EventError
+from server.api.errors import too_busy
 from server.held_bytes import HeldBytes
 from server.store import leftovers
 from server.store.connection import Connection
@@ -113,12 +113,7 @@ class Database:
                 self._giving_way.begin(self._loop)
                 return
             self.held.remove(job.owner, job.size)
-        job.future.set_exception(
-            EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                "too much is waiting for the database: try again later",
-            )
-        )
+        job.future.set_exception(too_busy("too much is waiting for the database: try again later"))
 
     def let_go(self, job: Job) -> None:
         """Let the work for the project of this job in steps go on that is not in steps."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from server.api.errors import Code, EventError
+from server.api.errors import Code, EventError, too_busy
 from server.fair_queue import FairQueue
 from server.store.connection import Connection
 from server.store.engine import OutcomeUnknown, Session, name_of
@@ -276,10 +276,9 @@ def _begin_steps(session: Session, job: Job) -> None:
     """
     assert job.project_id is not None
     if not session.hold(job.project_id):
-        raise EventError(
-            Code.RATE_LIMIT_EXCEEDED,
+        raise too_busy(
             "all files of the project, or many, are being changed or copied at this moment: "
-            "try again",
+            "try again"
         )
     job.is_alone = True
     job.steps = job.work(session)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Final, TypeVar
 
-from server.api.errors import Code, EventError
+from server.api.errors import Code, EventError, too_busy
 from server.store.connection import Connection, add_rows, each
 from server.store.leftovers import release_all
 
@@ -153,9 +153,8 @@ def catch_up(
         if len(paths) < STEP_AGAIN:
             return
         yield
-    raise EventError(
-        Code.RATE_LIMIT_EXCEEDED,
-        "the project's files are changed faster than they can be copied: try again later",
+    raise too_busy(
+        "the project's files are changed faster than they can be copied: try again later"
     )
 
 

@@ -4,6 +4,7 @@
 
 import { io } from "socket.io-client";
 import { Due } from "./due.js";
+import { Pauses } from "./patience.js";
 import { sentence } from "./sentence.js";
 import { forgetUser, state, toast, update } from "./state.js";
 import { record } from "./wire.js";
@@ -143,7 +144,8 @@ export function isFailure(error) {
 
 /** Return what is said of such an error while one tries again. */
 function patience(error) {
-  return error instanceof NoAnswer ? SLOW : AWAY;
+  if (error instanceof NoAnswer) return SLOW;
+  return FAILURES.has(error.code) ? AWAY : error.message;
 }
 
 /**
@@ -249,11 +251,13 @@ async function introduce() {
     update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
     // Where the connection was lost there was no answer: the next one asks again. So does one to a
-    // server that was stopping or too slow, or whose database was away.
+    // server that was stopping or too slow, whose database was away, or that still counts too many
+    // connections of one's own.
     if (socket.id !== connection) return;
-    if (!isKnown || !isFailure(error)) return leave(error.message);
+    const passes = isFailure(error) || error.code === "RATE_LIMIT_EXCEEDED";
+    if (!isKnown || !passes) return leave(error.message);
     if (!state.user) update({ signInError: patience(error) });
-    comeBack();
+    comeBack(error);
     return;
   }
   arrive();
@@ -261,6 +265,7 @@ async function introduce() {
 
 function arrive() {
   moved();
+  pauses = new Pauses();
   const connection = socket.id;
   // The projects are entered before anything that has waited is sent.
   isAway = false;
@@ -334,9 +339,12 @@ function tellRefusal(error) {
   else if (!state.toasts.some((one) => one.text === text)) toast(text, "problem");
 }
 
-function comeBack() {
+// Between the returns, until one is in.
+let pauses = new Pauses();
+
+function comeBack(error) {
   socket.disconnect();
-  setTimeout(() => identity && connect(), RETURN_MILLISECONDS);
+  setTimeout(() => identity && connect(), pauses.after(error));
 }
 
 async function present() {
@@ -353,7 +361,7 @@ socket.on("disconnect", (reason) => {
   depart();
   if (!isMoving()) update({ connection: socket.active ? "connecting" : "offline" });
   // The client does not come back by itself when the server has ended the connection.
-  if (reason === "io server disconnect" && identity) comeBack();
+  if (reason === "io server disconnect" && identity) comeBack(new NoAnswer());
 });
 socket.on("connect_error", (error) => {
   moved();

@@ -171,6 +171,7 @@ async def test_what_a_user_has_waiting_is_bounded_and_can_be_cancelled(
     with pytest.raises(EventError, match="too much work is waiting") as caught:
         await background.run("ada", job)
     assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+    assert caught.value.details == {"retryAfter": 1}
     # Another one is not kept waiting by any of it.
     assert await process_of(background, "eve") > 0
     tasks[-1].cancel()

@@ -259,6 +259,22 @@ export function loseAnswers(page, events) {
   return alter(page, lose, events);
 }
 
+/** Let a page hear that its next event of this name is refused. */
+export function refuse(page, event, error) {
+  const refuseIt = async ([name, why]) => {
+    const { socket } = await import("/web/session.js");
+    const { emit } = socket;
+    socket.emit = function (event, ...rest) {
+      if (event !== name) return emit.call(this, event, ...rest);
+      this.flags = {};
+      socket.emit = emit;
+      queueMicrotask(() => rest.at(-1)(null, { ok: false, error: why }));
+      return this;
+    };
+  };
+  return alter(page, refuseIt, [event, error]);
+}
+
 /** Wait until what `look` finds is what is expected. */
 export async function becomes(look, expected) {
   for (const end = Date.now() + PATIENCE; ; ) {

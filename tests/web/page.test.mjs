@@ -19,6 +19,7 @@ import {
   expectErrors,
   linesAre,
   loseAnswers,
+  refuse,
   makeProject,
   saved,
   share,
@@ -255,6 +256,22 @@ test("whoever comes back to a server that is slow to answer goes on when it answ
     return (await ask("file:locks", { projectId: state.project.id })).locks;
   };
   await becomes(() => bob.evaluate(locks), []);
+});
+
+test("whoever comes back and is refused for now goes on, and for good is signed out", async () => {
+  const bob = await withProject("bob", "Crowded", "notes.txt");
+  const come = async (error) => {
+    await refuse(bob, "user:join", error);
+    await bob.evaluate(async () => {
+      const { socket } = await import("/web/session.js");
+      socket.io.engine.close();
+    });
+  };
+  await come({ code: "RATE_LIMIT_EXCEEDED", message: "'bob' has 20 connections" });
+  await text(bob).pressSequentially("typed meanwhile");
+  await saved(bob).waitFor();
+  await come({ code: "UNAUTHORIZED", message: "who are you?" });
+  await bob.getByRole("alert").getByText("Who are you?").waitFor();
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

@@ -132,8 +132,9 @@ async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     verifier = Passwords(gate)
     waiting = [asyncio.create_task(verifier.verify("a", "hash", "x")) for _ in range(4)]
     await asyncio.sleep(0)
-    with pytest.raises(EventError, match="too many logins are waiting"):
+    with pytest.raises(EventError, match="too many logins are waiting") as refused:
         await waiting[3]
+    assert refused.value.details == {"retryAfter": 1}
     gate.opened.release(3)
     assert await asyncio.gather(*waiting[:3]) == [True] * 3
     verifier.close()

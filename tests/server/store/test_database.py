@@ -234,6 +234,7 @@ async def test_too_much_that_waits_is_refused(
     with pytest.raises(EventError, match="too much is waiting for the database") as caught:
         await database.of("ada").run(names)
     assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+    assert caught.value.details == {"retryAfter": 1}
     with pytest.raises(EventError, match="too much is waiting"):
         async with database.of("ada", "p").in_steps(in_steps("never", 1)):
             raise AssertionError

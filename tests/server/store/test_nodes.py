@@ -168,9 +168,10 @@ async def test_work_in_steps_for_a_project_is_done_by_one_server_at_a_time(
 
     task = asyncio.create_task(stepping())
     await patient(begun.wait())
-    with pytest.raises(EventError, match="are being changed or copied at this moment"):
+    with pytest.raises(EventError, match="are being changed or copied at this moment") as refused:
         async with second.of("eve", "p").in_steps(in_steps("steps", 1)):
             raise AssertionError
+    assert refused.value.details == {"retryAfter": 1}
     async with second.of("eve", "q").in_steps(in_steps("steps", 1)) as counted:
         assert counted.result == 2
     enough.set()

@@ -167,8 +167,9 @@ def test_who_changes_faster_than_steps_are_taken_is_refused(
         for _ in range(3):
             next(work)
             large.execute(touch)
-        with pytest.raises(EventError, match="changed faster than they can be copied"):
+        with pytest.raises(EventError, match="changed faster than they can be copied") as refused:
             next(work)
+        assert refused.value.details == {"retryAfter": 1}
         assert again == 3 * [[f"src/{number:05}" for number in range(10)]]
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from conformance import command
-
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and run the command; the exit code tells how it went."""
@@ -26,6 +24,9 @@ def main(arguments: list[str] | None = None) -> None:
             )
         serve(given[1:])
     else:
+        # Not for those that serve: it is a quarter of what a start takes.
+        from conformance import command
+
         command.main(given)
 
 

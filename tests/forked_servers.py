@@ -7,15 +7,16 @@ begins with its first program and ends with it.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -140,6 +141,17 @@ def started(command: Sequence[str]) -> Program:
         return Forked(*rest, errors=None)
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+
+
+@asynccontextmanager
+async def beside(*command: str) -> AsyncIterator[Program]:
+    """Run a command while the block lasts, and terminate it in the end."""
+    process = await asyncio.to_thread(started, command)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate)
 
 
 def _opened(end: Connection, mode: str) -> TextIO:

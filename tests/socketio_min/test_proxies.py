@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import socket
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked_servers import beside
 from tests.listening import listening
 from tests.waiting import PATIENCE
 
@@ -76,9 +76,9 @@ async def nodes_behind(proxy: str, folder: Path) -> AsyncIterator[tuple[Any, Any
     for one in sockets:
         one.close()
     async with AsyncExitStack() as stack:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        (program := folder / "node.py").write_text(NODE)
         nodes = [
-            await start(stack, sys.executable, "-c", NODE, name, str(port), env=environment)
+            await stack.enter_async_context(beside(sys.executable, str(program), name, str(port)))
             for name, port in zip(("AA", "BB"), ports[1:], strict=True)
         ]
         # First: a proxy that finds a node down looks again only seconds later.
@@ -110,6 +110,6 @@ async def test_clients_of_two_nodes_behind_a_proxy(proxy: str, tmp_path: Path) -
         assert answer["second"] == answer["first"]
         assert answer["transports"] == ["polling", "websocket", "websocket"] * 4
         nodes[0].kill()
-        await nodes[0].wait()
+        await asyncio.to_thread(nodes[0].wait)
         answer = await ask()
         assert answer["second"] == ["BB"] * 12

@@ -17,11 +17,11 @@ from conformance.targets.cluster_member import make_member
 from socketio_min import Recovery, Server
 from socketio_min.cluster.redis import RedisStreamsAdapter
 from socketio_min.cluster.redis.slots import slot_of
+from tests.forked_servers import Program, beside
 from tests.socketio_min.cluster.clusters import MEMBER
 from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster
 from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
 from tests.socketio_min.cluster.returning import Away, arrive
-from tests.socketio_min.test_proxies import ROOT, start
 from tests.socketio_min.wire import Ended
 from tests.waiting import PATIENCE, eventually
 
@@ -38,15 +38,14 @@ class Member:
         options = ("--adapter", "streams", "--redis", redis.url, "--recovery", f"{RECOVERY:g}")
         self._command = (*command, "--port", str(self.port), *options)
         self._stack = stack
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Program | None = None
 
     async def run(self) -> None:
         """Start it, and wait until it serves."""
-        pipe = asyncio.subprocess.PIPE
-        process = await start(self._stack, *self._command, cwd=ROOT, stdout=pipe)
+        process = await self._stack.enter_async_context(beside(*self._command))
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):
-            assert (await process.stdout.readline()).startswith(b"ready ")
+            assert (await asyncio.to_thread(process.stdout.readline)).startswith("ready ")
         self._process = process
 
     def kill(self) -> None:

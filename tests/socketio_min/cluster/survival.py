@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.forked_servers import Program, beside
 from tests.listening import listening
 from tests.socketio_min.cluster.clusters import MEMBER
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.socketio_min.test_proxies import ROOT, proxy_command, start
+from tests.socketio_min.test_proxies import proxy_command, start
 from tests.waiting import PATIENCE
 
 OURS = """
@@ -45,7 +45,9 @@ class Survival:
         for one in found:
             one.close()
         self._ports = dict(zip(NODES, ports, strict=True))
-        self._members: dict[str, asyncio.subprocess.Process] = {}
+        (program := folder / "member.py").write_text(OURS)
+        self._program = program
+        self._members: dict[str, Program] = {}
         self._clients: asyncio.subprocess.Process | None = None
 
     async def begin(self) -> None:
@@ -81,25 +83,15 @@ class Survival:
         port = str(self._ports[node])
         if node == "AA":
             options = ("--adapter", "streams", "--redis", self.redis.url, "--recovery", "60")
-            command: tuple[str, ...] = (
-                "node",
-                str(MEMBER),
-                "--port",
-                port,
-                "--node",
-                node,
-                *options,
-            )
+            command = ["node", str(MEMBER), "--port", port, "--node", node, *options]
         else:
-            command = (sys.executable, "-c", OURS, node, port, self.redis.url)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        null = asyncio.subprocess.DEVNULL
-        self._members[node] = await start(self._stack, *command, env=environment, stdout=null)
+            command = [sys.executable, str(self._program), node, port, self.redis.url]
+        self._members[node] = await self._stack.enter_async_context(beside(*command))
         await listening(int(port))
 
     async def kill(self, node: str) -> None:
         self._members[node].kill()
-        await self._members[node].wait()
+        await asyncio.to_thread(self._members[node].wait)
 
     async def everybody_is_back(self) -> set[str]:
         """Wait until all are in their rooms and hear each other; return the members they are on."""

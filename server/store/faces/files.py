@@ -235,8 +235,10 @@ class Files:
         with contextlib.suppress(EventError):
             for start in range(0, len(paths), saves.KEPT_AT_ONCE):
                 part = paths[start : start + saves.KEPT_AT_ONCE]
-                await self._desk.run(partial(saves.keep_many, project_id=project_id, paths=part))
-            while await self._desk.run(partial(saves.drop_some, project_id=project_id)):
+                keep = partial(saves.keep_many, project_id=project_id, paths=part)
+                await self._desk.run(keep, large=True)
+            drop = partial(saves.drop_some, project_id=project_id)
+            while await self._desk.run(drop, large=True):
                 pass
 
     async def thin_history(self, day_ago: str, month_ago: str) -> bool:

@@ -30,7 +30,7 @@ MARKER = "no peer knows this"
 
 def steps_of(text: str | bytes, max_values: int = 10_000) -> tuple[Packet, int, int]:
     """Decode a packet in steps; return it, its weight and the number of steps."""
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    data = text.encode() if isinstance(text, str) else text
     long = LongText(b"4" + data)
     head = decode_head(beginning(long), 10)
     steps = decode_rest_gradually(long, head, max_values, MARKER)
@@ -101,6 +101,8 @@ class TestLikeAtOnce:
 
         for ascii_only in (True, False):
             text = "2" + json.dumps(["x", plain(one), plain(other)], ensure_ascii=ascii_only)
+            # Half of a surrogate pair comes escaped or not at all: it has no bytes.
+            text = text.encode(errors="ignore").decode()
             assert repr(gradually(text)) == repr(decode(text))
 
     @given(TEXTS)

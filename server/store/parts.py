@@ -19,23 +19,28 @@ import codecs
 import hashlib
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.store import counters
-from server.store.connection import Connection, add_rows
+from server.store.connection import Connection, add_rows, each
 from server.store.media_types import Recogniser, recognise
 
 PART: Final = 262_144
 """Bytes of each part of a content but the last."""
 READ_AT_ONCE: Final = 1_048_576
 """Bytes of contents that one piece of work reads, besides the part that it ends with."""
+_SHORT_AT_ONCE: Final = 50
+"""Short contents that are read by one statement."""
 
 _AT_ONCE: Final = PART // 4
 """Characters that one part holds: none has more than four bytes."""
 _CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
 _ADD: Final = "INSERT INTO contents VALUES {} ON CONFLICT DO NOTHING"
+_SIZE: Final = "SELECT hash, length(content), parts IS NOT NULL FROM contents WHERE hash = {}"
+_SHORT: Final = "SELECT hash, content FROM contents WHERE hash = {}"
 _FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
 _FOLLOWING: Final = (
     "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
@@ -144,8 +149,38 @@ class Reading:
         """Read the next parts. Return whether there are more."""
         size = 0
         while self._left and size < READ_AT_ONCE:
-            size += self._read_part(connection, self._left[0])
+            short = self._short_ones(connection, READ_AT_ONCE - size)
+            if short:
+                self._read_short_ones(connection, short)
+                size += sum(short.values())
+            else:
+                size += self._read_part(connection, self._left[0])
         return bool(self._left)
+
+    def _short_ones(self, connection: Connection, room: int) -> dict[str, int]:
+        """Return how many bytes the first contents that are left have: as many contents as `room`
+        bytes are for, and one more, up to one that is gone or has more parts.
+        """
+        if self._part or len(self._left) == 1:
+            return {}
+        first = list(islice(self._left, _SHORT_AT_ONCE))
+        rows = connection.execute(each(_SIZE, first, 0), first)
+        sizes = {one: size for one, size, goes_on in rows if not goes_on}
+        short: dict[str, int] = {}
+        for one in takewhile(sizes.__contains__, first):
+            if sum(short.values()) >= room:
+                break
+            short[one] = sizes[one]
+        return short
+
+    def _read_short_ones(self, connection: Connection, short: Collection[str]) -> None:
+        """Read contents of one part each, which are the first that are left."""
+        found = dict(connection.execute(each(_SHORT, short, 0), tuple(short)))
+        for content_hash in short:
+            self._take(found[content_hash])
+            self._finish(content_hash)
+            self._left.popleft()
+            self._begin()
 
     def _read_part(self, connection: Connection, content_hash: str) -> int:
         """Read a part of the first content that is left. Return how many bytes it has."""

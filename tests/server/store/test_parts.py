@@ -112,6 +112,25 @@ def test_what_is_not_there_is_not_read(connection: Connection) -> None:
     assert reading.texts == {}
 
 
+def test_many_short_contents_are_read_by_few_statements(tmp_path: Path) -> None:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
+        texts = [f"{number}" for number in range(120)]
+        # One of several parts, and three that are more than one piece of work reads.
+        texts[60] = LONG
+        texts += [letter * PART for letter in "abc"]
+        hashes = [parts.add(connection, text).hash for text in texts]
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        reading = Reading([*hashes, hashes[0], "gone"])
+        works = 1
+        while reading.read_some(connection):
+            works += 1
+        assert list(reading.texts.values()) == texts
+        # Two for 50 short ones, 10 and 59; one for what comes first where it is none of these.
+        assert len(statements) <= 20
+        assert works == 3
+
+
 def test_only_the_parts_that_are_asked_for_are_read(connection: Connection) -> None:
     content_hash, size, _ = parts.add(connection, LONG)
     connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")

@@ -42,6 +42,12 @@ class Connection(Protocol):
         """Carry out a statement with a value for each placeholder."""
         ...
 
+    def send(self, statement: str, values: Sequence[Any] = ..., /) -> None:
+        """Carry out a statement of which nobody needs a result, together with the next one that
+        has one, or at the end of the piece of work: PostgreSQL is asked once for all of them.
+        """
+        ...
+
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> object:
         """Carry out a statement with the values of each row."""
         ...
@@ -68,7 +74,7 @@ def add_rows(connection: Connection, statement: str, rows: Sequence[Sequence[Any
     if rows:
         row = f"({', '.join('?' * len(rows[0]))})"
         values = [value for one in rows for value in one]
-        connection.execute(statement.format(", ".join([row] * len(rows))), values)
+        connection.send(statement.format(", ".join([row] * len(rows))), values)
 
 
 Check = Callable[[Connection], object]

@@ -61,7 +61,10 @@ class Session(Connection, Protocol):
         ...
 
     def end_work(self) -> None:
-        """Keep what the piece of work has done, if the transaction is durable in the end."""
+        """Keep what the piece of work has done, if the transaction is durable in the end.
+
+        What was sent and not carried out yet is carried out before, and may fail.
+        """
         ...
 
     def undo_work(self) -> None:

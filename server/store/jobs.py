@@ -235,12 +235,13 @@ def perform(session: Session, job: Job) -> None:
     """
     session.begin_work()
     try:
-        # At the end of the steps before it comes the work.
-        if job.first is None or next(job.first, True):
-            job.first = None
-            _work(session, job)
-    except StopIteration as end:
-        job.finish(end.value)
+        try:
+            # At the end of the steps before it comes the work.
+            if job.first is None or next(job.first, True):
+                job.first = None
+                _work(session, job)
+        except StopIteration as end:
+            job.finish(end.value)
         session.end_work()
     except StepsFirst as left:
         session.undo_work()
@@ -255,8 +256,6 @@ def perform(session: Session, job: Job) -> None:
             logger.error("the database refused", exc_info=error)
             job.cause = error
             job.fail(storage_error(error))
-    else:
-        session.end_work()
 
 
 def _work(session: Session, job: Job) -> None:

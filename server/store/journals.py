@@ -33,11 +33,11 @@ def take(connection: Connection, document: Document, update: Update) -> None:
     # As ASCII, in which half of a surrogate pair can be escaped.
     change = json.dumps(update.change.json, separators=(",", ":"))
     document.chain = _linked(document.chain, update, change)
-    connection.execute(
+    connection.send(
         "UPDATE documents SET version = ?, chain = ? WHERE id = ?",
         (document.authority.version, document.chain, document.id),
     )
-    connection.execute(
+    connection.send(
         "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             document.id,
@@ -50,14 +50,14 @@ def take(connection: Connection, document: Document, update: Update) -> None:
         ),
     )
     if update.number:
-        connection.execute(
+        connection.send(
             "INSERT INTO authors VALUES (?, ?, ?, ?, ?) ON CONFLICT "
             "(document, user_id, author) DO UPDATE "
             "SET number = excluded.number, version = excluded.version",
             (document.id, author.user_id, author.id, update.number, update.version),
         )
     if forgotten is not None:
-        connection.execute(
+        connection.send(
             "DELETE FROM authors WHERE document = ? AND user_id = ? AND author = ?",
             (document.id, *forgotten),
         )
@@ -94,7 +94,7 @@ def mark_saved(
     """Count the present text as that of the file, whose content has this hash."""
     document.authority.save()
     document.hash = document.file_hash = content_hash
-    connection.execute(
+    connection.send(
         "UPDATE documents SET saved_version = version, hash = ?, length = ?, line_end = ?, "
         "exact = ? WHERE id = ?",
         (
@@ -105,7 +105,7 @@ def mark_saved(
             document.id,
         ),
     )
-    connection.execute(
+    connection.send(
         "DELETE FROM edits WHERE document = ? AND version < ?",
         (document.id, document.authority.first_kept),
     )

@@ -21,7 +21,7 @@ room.
 def add(connection: Connection, notification: Notification) -> None:
     """Add a notification for its user. The oldest ones make room."""
     about = notification.about
-    connection.execute(
+    connection.send(
         "INSERT INTO notifications "
         "(id, user_id, type, title, message, project_id, created_at, about) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -38,12 +38,12 @@ def add(connection: Connection, notification: Notification) -> None:
     )
     most = MAX_OF_OTHERS.get(notification.type)
     if most is not None:
-        connection.execute(
+        connection.send(
             "DELETE FROM notifications WHERE sequence IN (SELECT sequence FROM notifications "
             "WHERE user_id = ? AND type = ? ORDER BY sequence DESC LIMIT ? OFFSET ?)",
             (notification.user_id, notification.type, ALL, most),
         )
-    connection.execute(
+    connection.send(
         "DELETE FROM notifications WHERE sequence IN (SELECT sequence FROM notifications "
         "WHERE user_id = ? ORDER BY sequence DESC LIMIT ? OFFSET ?)",
         (notification.user_id, ALL, MAX_NOTIFICATIONS),

@@ -130,20 +130,45 @@ class PostgresSession:
         self._was_known = False
         # Whether the transaction has a savepoint after which nothing was done.
         self._is_at_savepoint = False
+        # Statements that are carried out together with the next one.
+        self._sent: list[tuple[bytes, Sequence[Any] | None]] = []
         self._connection = self._opened()
 
     # -- statements
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
         """Carry out a statement with a value for each placeholder."""
+        if self._sent:
+            self.send(statement, values)
+            return self._carry_out_sent()
         cursor = self._connection.cursor(binary=True)
         with self._farewell():
             cursor.execute(adapted(statement), values or None)
         self._count(cursor)
         return cursor
 
+    def send(self, statement: str, values: Sequence[Any] = (), /) -> None:
+        """Carry out a statement together with the next one; see `Connection`."""
+        self._sent.append((adapted(statement), values or None))
+
+    def _carry_out_sent(self) -> psycopg.Cursor[Any]:
+        """Carry out what was sent. Return the rows of the last statement."""
+        sent, self._sent = self._sent, []
+        cursors = [self._connection.cursor(binary=True) for _ in sent]
+        with self._farewell(), self._connection.pipeline():
+            for cursor, (statement, values) in zip(cursors, sent, strict=True):
+                cursor.execute(statement, values)
+        for cursor in cursors:
+            self._count(cursor)
+        return cursors[-1]
+
+    def _finish_sent(self) -> None:
+        if self._sent:
+            self._carry_out_sent()
+
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         """Carry out a statement with the values of each row."""
+        self._finish_sent()
         cursor = self._connection.cursor(binary=True)
         with self._farewell():
             cursor.executemany(adapted(statement), rows)
@@ -222,9 +247,11 @@ class PostgresSession:
         """Keep what the piece of work has done; see `Session`. The next one, or the end of the
         transaction, releases the savepoint: no question and answer more for each.
         """
+        self._finish_sent()
 
     def undo_work(self) -> None:
         """Undo what the piece of work has done; see `Session`."""
+        self._sent.clear()
         self.script("ROLLBACK TO work")
         self._is_at_savepoint = True
 
@@ -243,6 +270,7 @@ class PostgresSession:
 
     def end(self, goes_on: Callable[[], bool]) -> None:
         """End the transaction: what it has done is durable; see `Session`."""
+        self._finish_sent()
         has_changed = self.total_changes != self._changes_before
         number = self._commits + 1
         counting = ""
@@ -261,6 +289,7 @@ class PostgresSession:
 
     def rollback(self) -> None:
         """Undo the transaction."""
+        self._sent.clear()
         try:
             self.script("ROLLBACK")
         except psycopg.Error:

@@ -7,9 +7,9 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from server.store import leftovers
 from server.store.engine import StoreError, name_of
@@ -52,6 +52,10 @@ class SqliteSession(sqlite3.Connection):
         if self.at_rest is not None:
             self.at_rest.set()
         self.execute("COMMIT")
+
+    def send(self, statement: str, values: Sequence[Any] = (), /) -> None:
+        """Carry out a statement of which nobody needs a result."""
+        self.execute(statement, values)
 
     def hold(self, _project_id: str) -> bool:
         """Return True: there is no other server; see `Session`."""

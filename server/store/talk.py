@@ -79,12 +79,12 @@ def add(connection: Connection, message: PeopleMessage, key: str | None) -> Said
     ).fetchone()
     _read_until(connection, project_id, user_id, sequence)
     if counted[0] > MAX_MESSAGES:
-        connection.execute(
+        connection.send(
             "DELETE FROM talk WHERE sequence = (SELECT sequence FROM talk "
             "WHERE project_id = ? ORDER BY sequence LIMIT 1)",
             (project_id,),
         )
-        connection.execute(
+        connection.send(
             "UPDATE projects SET talk_count = talk_count - 1 WHERE id = ?", (project_id,)
         )
     return Said(message, True)
@@ -141,13 +141,13 @@ def _read_until(connection: Connection, project_id: str, user_id: str, sequence:
         (project_id, user_id),
     ).fetchone()
     if known is not None:
-        connection.execute(
+        connection.send(
             "UPDATE talk_reads SET sequence = ? WHERE project_id = ? AND user_id = ?",
             (max(known[0], sequence), project_id, user_id),
         )
         return
-    connection.execute("INSERT INTO talk_reads VALUES (?, ?, ?)", (project_id, user_id, sequence))
-    connection.execute(
+    connection.send("INSERT INTO talk_reads VALUES (?, ?, ?)", (project_id, user_id, sequence))
+    connection.send(
         "DELETE FROM talk_reads WHERE project_id = ?1 AND user_id IN (SELECT user_id "
         "FROM talk_reads WHERE project_id = ?1 ORDER BY sequence DESC LIMIT ?2 OFFSET ?3)",
         (project_id, ALL, MAX_READERS),

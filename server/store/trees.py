@@ -112,7 +112,7 @@ def give_up(connection: Connection, project_id: str) -> None:
 
 def touch(connection: Connection, project_id: str, path: str) -> None:
     """Note the path of a change, if a tree is being made for the project."""
-    connection.execute(
+    connection.send(
         "INSERT INTO touched SELECT maker, ? FROM leftovers WHERE maker = ? ON CONFLICT DO NOTHING",
         (path, project_id),
     )

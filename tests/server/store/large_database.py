@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from server.api.records import User
 from server.store import messages, saves, talk
-from server.store.sqlite import Sqlite
+from server.store.sqlite import Sqlite, SqliteSession
 
 FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000
 ADA = User("ada", "Ada")
@@ -15,7 +14,7 @@ FILE = ("p0", "src/00007")
 _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {} - 1) "
 
 
-def filled(directory: Path) -> sqlite3.Connection:
+def filled(directory: Path) -> SqliteSession:
     connection = Sqlite(directory).connect()
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN")

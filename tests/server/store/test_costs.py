@@ -11,7 +11,6 @@ Invariants:
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -60,6 +59,7 @@ from server.store import (
 )
 from server.store.accounts import StoredSession
 from server.store.connection import FUTURE
+from server.store.sqlite import SqliteSession
 from tests.server.store.large_database import ADA, FILE, FILES
 from tests.server.store.meter import ALL_STEPS, FEW_STEPS, MOST_STEPS, metered
 from tests.server.store.test_step_costs import BINS, FOLDERS, STEPS, deletion, write
@@ -95,18 +95,18 @@ NOTICE = Notification("new", "project", "", "", "", False, "u1")
 SESSION = StoredSession("new", User("u1", "U"), 1.0, 2.0)
 
 
-def _invited(connection: sqlite3.Connection, work: Callable[[], Any]) -> Any:
+def _invited(connection: SqliteSession, work: Callable[[], Any]) -> Any:
     invitations.add(connection, "p0", INVITATION, "s", "2026")
     return work()
 
 
-def _decided(connection: sqlite3.Connection) -> bool:
+def _decided(connection: SqliteSession) -> bool:
     messages.add(connection, "p0", ANSWER)
     return messages.decide(connection, "p0", "r", "action-1", Decision("accepted", ADA))
 
 
 # One row, or those of one user: whatever else there is makes no difference.
-SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
+SMALL: dict[str, Callable[[SqliteSession], Any]] = {
     "accounts.add_user": lambda c: accounts.add_user(c, ADA, None, ""),
     "accounts.user": lambda c: accounts.user(c, "u5"),
     "accounts.password_hash": lambda c: accounts.password_hash(c, "u5"),
@@ -183,19 +183,19 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
 }
 
 
-def _file(connection: sqlite3.Connection) -> File:
+def _file(connection: SqliteSession) -> File:
     file = contents.file(connection, *FILE)
     assert file is not None
     return msgspec.structs.replace(file, hash=f"{9:064x}", updated_at="2026-01-01T00:00:00.000Z")
 
 
-def _saved_path(connection: sqlite3.Connection, number: int) -> str:
+def _saved_path(connection: SqliteSession, number: int) -> str:
     path: str
     (path,) = connection.execute("SELECT path FROM saves WHERE sequence = ?", (number,)).fetchone()
     return path
 
 
-def _kept(connection: sqlite3.Connection) -> parts.Kept:
+def _kept(connection: SqliteSession) -> parts.Kept:
     coming = parts.Coming("x" * (2 * parts.PART))
     coming.begin(connection)
     while (kept := coming.keep_some(connection)) is None:
@@ -206,14 +206,14 @@ def _kept(connection: sqlite3.Connection) -> parts.Kept:
 EDIT = document_records.Edit("e", 0, Author("tab", "ada", "Ada"), 1, parse([1, [0, "!"]]))
 
 
-def _opened(connection: sqlite3.Connection) -> documents.Documents:
+def _opened(connection: SqliteSession) -> documents.Documents:
     """The documents, with one that is open, and which nothing remembers."""
     documents.Documents().open(connection, FILE, None, None, "")
     connection.execute("UPDATE documents SET epoch = 'e'")
     return documents.Documents()
 
 
-DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+DOCUMENTS: dict[str, Callable[[SqliteSession], Any]] = {
     "open": lambda c: documents.Documents().open(c, FILE, None, None, ""),
     "edit": lambda c: _opened(c).edit(c, FILE, EDIT),
     "save": lambda c: (_opened(c).edit(c, FILE, EDIT), documents.Documents().save(c, FILE, "")),
@@ -226,7 +226,7 @@ DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
 
 
 # All that a project, a version, or a user has: as much as the limits let it be.
-LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
+LARGE: dict[str, Callable[[SqliteSession], Any]] = {
     "membership.delete_project": lambda c: membership.delete_project(c, "p0"),
     "contents.files": lambda c: contents.files(c, "p0"),
     "contents.paths": lambda c: contents.paths(c, "p0", [""]),
@@ -258,14 +258,14 @@ AT_THE_START = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_what_concerns_a_row_takes_few_steps(large: sqlite3.Connection, name: str) -> None:
+def test_what_concerns_a_row_takes_few_steps(large: SqliteSession, name: str) -> None:
     with metered(large) as meter:
         SMALL[name](large)
         assert meter.taken() <= FEW_STEPS
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_concerns_a_document_takes_few_steps(large: sqlite3.Connection, name: str) -> None:
+def test_what_concerns_a_document_takes_few_steps(large: SqliteSession, name: str) -> None:
     with metered(large) as meter:
         DOCUMENTS[name](large)
         assert meter.taken() <= FEW_STEPS
@@ -274,16 +274,14 @@ def test_what_concerns_a_document_takes_few_steps(large: sqlite3.Connection, nam
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_what_concerns_all_files_of_a_project_is_bounded(
-    large: sqlite3.Connection, name: str
-) -> None:
+def test_what_concerns_all_files_of_a_project_is_bounded(large: SqliteSession, name: str) -> None:
     with metered(large) as meter:
         LARGE[name](large)
         assert meter.taken() <= ALL_STEPS
 
 
 def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
-    large: sqlite3.Connection,
+    large: SqliteSession,
 ) -> None:
     with metered(large) as meter:
         large.execute("UPDATE tree_files SET updated_at = '2027' WHERE tree = 1")
@@ -347,7 +345,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
     assert functions - others == tested
 
 
-def test_a_full_project_refuses_a_file_and_counts_it_not(large: sqlite3.Connection) -> None:
+def test_a_full_project_refuses_a_file_and_counts_it_not(large: SqliteSession) -> None:
     with metered(large):
         large.execute("SAVEPOINT job")
         with pytest.raises(EventError, match="the project has 10000 files"):
@@ -358,7 +356,7 @@ def test_a_full_project_refuses_a_file_and_counts_it_not(large: sqlite3.Connecti
         assert large.execute(count).fetchone() == (FILES, FILES + len("instead") - 1)
 
 
-def test_an_edit_and_a_save_are_few_statements(large: sqlite3.Connection) -> None:
+def test_an_edit_and_a_save_are_few_statements(large: SqliteSession) -> None:
     """After each of them the thread may have to wait for the event loop."""
     with metered(large) as meter:
         # There is room in the history.

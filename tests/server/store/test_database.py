@@ -280,3 +280,36 @@ async def test_what_finds_no_place_in_the_queue_is_not_counted(
     gate.opened.set()
     await asyncio.gather(passed, *futures)
     assert database.held.of("ada") == 0
+
+
+async def test_what_is_sent_is_done_before_what_is_asked(database: Database) -> None:
+    def work(connection: Connection) -> list[str]:
+        connection.send("INSERT INTO counters VALUES (?, 1)", ("one",))
+        connection.send("INSERT INTO counters VALUES (?, 1)", ("two",))
+        return names(connection)
+
+    before = database.commits
+    assert await database.run(work) == ["one", "two"]
+    # At the end of the piece of work, if nothing is asked.
+    await database.run(lambda c: c.send("DELETE FROM counters WHERE name = ?", ("one",)))
+    assert await database.run(names) == ["two"]
+    assert database.commits == before + 2
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_what_is_sent_in_vain_undoes_only_its_work(database: Database, asks: bool) -> None:
+    def work(connection: Connection) -> list[str]:
+        connection.send("INSERT INTO counters VALUES ('undone', 1)")
+        connection.send("INSERT INTO counters VALUES (?, 1)", ("there",))
+        return names(connection) if asks else []
+
+    gate, passed = await closed_gate(database)
+    there = database.run(increment("there"))
+    failed = database.run(work)
+    after = database.run(increment("after"))
+    gate.opened.set()
+    await passed
+    assert await there == await after == 1
+    with pytest.raises(EventError, match="could not be saved"):
+        await failed
+    assert await database.run(names) == ["after", "there"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ from server.store import (
     snapshots,
     trees,
 )
+from server.store.sqlite import SqliteSession
 from tests.server.store.large_database import CONTENTS, FILES, VERSIONS
 from tests.server.store.meter import ALL_STEPS, FEW_STEPS, MOST_STEPS, metered
 
@@ -33,7 +33,7 @@ def new_version(number: int = 0) -> Version:
 
 
 # Step by step.
-STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+STEPS: dict[str, Callable[[SqliteSession], Any]] = {
     "snapshots.create": lambda c: snapshots.create(c, new_version()),
     "snapshots.restore": lambda c: snapshots.restore(
         c, "v3", new_version(), user_id="ada", now="", check=lambda _: None
@@ -42,7 +42,7 @@ STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
 
 
 # Step by step as well; beside the folder there is nothing.
-FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+FOLDERS: dict[str, Callable[[SqliteSession], Any]] = {
     "folders.move": lambda c: folders.move(c, "p0", "src", "new", lambda: None),
     "folders.copy": lambda c: folders.copy(
         c, "p0", "src", "new", user_id="ada", now="", done=lambda _: None
@@ -50,7 +50,7 @@ FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
 }
 
 
-BINS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+BINS: dict[str, Callable[[SqliteSession], Any]] = {
     "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda _: None),
     "bins.restore": lambda c: bins.restore(
         c, "p0", "new", "new", user_id="ada", now="", done=lambda _: None
@@ -62,12 +62,12 @@ def deletion(path: str) -> Deletion:
     return Deletion("new", path, True, "2026", "ada", 0, 0)
 
 
-def write(connection: sqlite3.Connection, path: str, text: str) -> contents.Change:
+def write(connection: SqliteSession, path: str, text: str) -> contents.Change:
     return contents.write(connection, "p0", path, text, user_id="ada", now="")
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -> None:
+def test_no_step_of_a_version_takes_long(large: SqliteSession, name: str) -> None:
     with metered(large) as meter:
         steps = 0
         for _ in STEPS[name](large):
@@ -78,9 +78,7 @@ def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_looks_at_much_that_was_changed_meanwhile(
-    large: sqlite3.Connection, name: str
-) -> None:
+def test_no_step_looks_at_much_that_was_changed_meanwhile(large: SqliteSession, name: str) -> None:
     with metered(large) as meter:
         work = STEPS[name](large)
         next(work)
@@ -97,7 +95,7 @@ def test_no_step_looks_at_much_that_was_changed_meanwhile(
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_no_step_with_a_folder_looks_at_much_that_was_changed_meanwhile(
-    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
+    large: SqliteSession, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
     with metered(large) as meter:
@@ -113,7 +111,7 @@ def test_no_step_with_a_folder_looks_at_much_that_was_changed_meanwhile(
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_no_step_with_a_folder_takes_long(
-    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
+    large: SqliteSession, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Twice as many files as there may be.
     monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
@@ -135,7 +133,7 @@ def test_no_step_with_a_folder_takes_long(
         meter.statements.clear()
 
 
-def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
+def test_no_step_with_the_bin_takes_long(large: SqliteSession) -> None:
     with metered(large) as meter:
         for name in ("bins.throw_folder", "bins.restore"):
             for _ in BINS[name](large):
@@ -152,7 +150,7 @@ def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
 
 
 def test_who_changes_faster_than_steps_are_taken_is_refused(
-    large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    large: SqliteSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trees, "STEP_AGAIN", 10)
     monkeypatch.setattr(trees, "MOST_CATCHING_UP", 3)
@@ -173,7 +171,7 @@ def test_who_changes_faster_than_steps_are_taken_is_refused(
         assert again == 3 * [[f"src/{number:05}" for number in range(10)]]
 
 
-def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
+def test_what_is_deleted_goes_in_short_steps(large: SqliteSession) -> None:
     with metered(large) as meter:
         membership.delete_project(large, "p0")
         steps = 0
@@ -192,7 +190,7 @@ def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
         meter.statements.clear()
 
 
-def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
+def test_large_contents_go_few_at_a_time(large: SqliteSession) -> None:
     with metered(large):
         size = leftovers.STEP_BYTES // 2 + 1
         large.execute("UPDATE tree_files SET size = ? WHERE tree = 10003", (size,))
@@ -202,7 +200,7 @@ def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
         assert large.execute(count).fetchone() == (FILES - 2,)
 
 
-def test_the_documents_of_a_moved_folder_follow_some_at_a_time(large: sqlite3.Connection) -> None:
+def test_the_documents_of_a_moved_folder_follow_some_at_a_time(large: SqliteSession) -> None:
     with metered(large) as meter:
         large.execute("UPDATE projects SET documents = 5 WHERE id = 'p0'")
         # Those of another folder stay.
@@ -233,7 +231,7 @@ def test_the_documents_of_a_moved_folder_follow_some_at_a_time(large: sqlite3.Co
         meter.statements = [one for one in meter.statements if "count(*)" not in one]
 
 
-def test_the_documents_of_a_deleted_folder_go_some_at_a_time(large: sqlite3.Connection) -> None:
+def test_the_documents_of_a_deleted_folder_go_some_at_a_time(large: SqliteSession) -> None:
     with metered(large) as meter:
         large.execute("UPDATE projects SET documents = 5 WHERE id = 'p0'")
         large.execute("INSERT INTO counters VALUES ('documents', 5)")

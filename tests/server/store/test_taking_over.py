@@ -6,7 +6,6 @@ Invariant: what is done to many files at once is what would be done to one after
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from contextlib import closing
 from itertools import pairwise
 from typing import Any
@@ -25,6 +24,7 @@ from server.store.database import Database
 from server.store.document_records import Edit
 from server.store.documents import Documents
 from server.store.postgres import Postgres
+from server.store.sqlite import SqliteSession
 from server.store.store import Store
 from server.store.taking_over import AT_ONCE, Found, take_over
 from tests.effort import examples
@@ -148,7 +148,7 @@ def test_a_full_history_loses_its_oldest_rows(
 
 
 @pytest.mark.parametrize("kind", ["new", "rewritten", "deleted"])
-def test_many_files_are_few_statements(large: sqlite3.Connection, kind: str) -> None:
+def test_many_files_are_few_statements(large: SqliteSession, kind: str) -> None:
     folder = "new" if kind == "new" else "src"
     content = None if kind == "deleted" else "rewritten"
     found = {f"{folder}/{number:05}": content for number in range(AT_ONCE)}

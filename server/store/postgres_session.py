@@ -22,17 +22,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
-from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
 from server.store.connection import Rows
 from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.giving_way import AtRest
 from server.store.nodes import NAME
+from server.store.patient_connection import PatientConnection, Unreachable
 from server.store.postgres_statements import adapted, set_up
 
-PATIENCE: Final = 15.0
-"""Seconds after which a connection without an answer is given up."""
 _LOCK_SECONDS: Final = 10
 """Seconds that a transaction waits for those before it."""
 _CONNECT_SECONDS: Final = 3
@@ -54,44 +52,8 @@ _READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT wo
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
 
-class Unreachable(psycopg.OperationalError):
-    """There is no connection."""
-
-    sqlstate = "08006"
-
-
 class InUse(psycopg.OperationalError):
     """Another server is using the database."""
-
-
-class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits for an answer for only so many seconds: `patience`, or `PATIENCE`.
-    `at_rest` is set meanwhile.
-    """
-
-    at_rest: AtRest
-    patience: float | None = None
-
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Wait for an answer; see psycopg's.
-
-        Raises:
-            Unreachable: there was none in time. The connection is closed.
-        """
-        patience = PATIENCE if self.patience is None else self.patience
-        at_rest = self.at_rest
-        try:
-            at_rest.answers_at = self.pgconn.socket
-            at_rest.set()
-            return super().wait(gen, interval, patience if timeout is None else timeout)
-        except psycopg.OperationalError as error:
-            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
-                raise
-            self.close()
-            raise Unreachable(f"no answer within {patience:.0f} seconds") from error
-        finally:
-            at_rest.answers_at = None
-            at_rest.clear()
 
 
 class PostgresSession:

@@ -24,7 +24,7 @@ import psycopg
 import pytest
 
 from server.api.errors import EventError
-from server.store import counters, postgres_session
+from server.store import counters, patient_connection, postgres_session
 from server.store.connection import Connection
 from server.store.database import Database
 from server.store.engine import OutcomeUnknown
@@ -150,7 +150,7 @@ def test_what_was_only_read_is_true_although_the_connection_was_lost(
 def test_who_cannot_find_out_says_so(
     behind: Postgres, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_session, "PATIENCE", 0.2)
+    monkeypatch.setattr(patient_connection, "PATIENCE", 0.2)
     monkeypatch.setattr(postgres_session, "_CONNECT_SECONDS", 1)
     with contextlib.closing(behind.serve()) as session:
         session.begin()
@@ -166,7 +166,7 @@ async def test_a_commit_is_found_out_when_the_database_is_back(
     postgres: Postgres, behind: Postgres, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Meanwhile what waits fails: nobody keeps it."""
-    monkeypatch.setattr(postgres_session, "PATIENCE", 0.2)
+    monkeypatch.setattr(patient_connection, "PATIENCE", 0.2)
     monkeypatch.setattr(postgres_session, "_CONNECT_SECONDS", 1)
     async with started(Database(behind)) as database:
         assert await database.run(increment) == 1
@@ -209,7 +209,7 @@ async def test_an_outage_is_told_and_ends_by_itself(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(postgres_session, "PATIENCE", 0.2)
+    monkeypatch.setattr(patient_connection, "PATIENCE", 0.2)
     monkeypatch.setattr(postgres_session, "_CONNECT_SECONDS", 1)
     file = {"path": "a.txt", "action": "created", "content": "text"}
     async with (

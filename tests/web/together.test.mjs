@@ -4,31 +4,19 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { AICodingAssistantSocket } from "../../sdk/javascript/index.js";
+import { visit } from "./browser.mjs";
 
-const require = createRequire(new URL("../../conformance/js/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
 // OTHER_URL is that of another node of the same cluster, if there is one.
-const { URL: url, OTHER_URL: otherUrl = url } = process.env;
-const { PYTHON: python, CHROMIUM: executablePath } = process.env;
+const { URL: url, OTHER_URL: otherUrl = url, PYTHON: python } = process.env;
 const projectId = "project-123";
 
 test("lock, edit, chat, snapshot, restore, go without notice and come back", async (t) => {
-  const browser = await chromium.launch({
-    executablePath,
-    args: ["--no-sandbox", "--disable-gpu"],
-  });
-  t.after(() => browser.close());
-
   async function comeIn(name, at) {
-    const page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(60_000);
-    page.on("dialog", (dialog) => dialog.accept());
-    await page.goto(`${at}/#${projectId}`);
+    const page = await visit(`${at}/#${projectId}`);
     await page.getByRole("button", { name }).click();
     await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
     return page;

@@ -197,7 +197,7 @@ class Auth:
             EventError: the session is unknown or over (`UNAUTHORIZED`).
         """
         key, now = session_key(session_id), self.clock()
-        stored = await self._services.store.accounts.session(key, now)
+        stored = await self._services.store.of(key).accounts.session(key, now)
         if stored is None:
             raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
         self._services.directory.add_user(stored.user)
@@ -205,7 +205,7 @@ class Auth:
 
     async def verify(self, address: str, username: str, password: str) -> User | None:
         """Return the user, None if that is not the user's password."""
-        user, password_hash = await self._services.store.accounts.find(username)
+        user, password_hash = await self._services.store.of(username).accounts.find(username)
         matches = await self.passwords.verify(network_of(address), password_hash, password)
         return user if matches else None
 
@@ -265,7 +265,7 @@ async def check(call: Call[Payload]) -> SessionResult:
     now = call.services.auth.clock()
     stored = None
     if key is not None:
-        stored = await call.services.store.accounts.session(key, now)
+        stored = await call.services.store.of(key).accounts.session(key, now)
     if stored is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     result = SessionResult(_session(stored))

@@ -140,7 +140,7 @@ class Proposals:
     async def _present(self, path: str) -> tuple[File | None, str | None]:
         """Return a file with its text, as it is by now for those who edit it."""
         call = self._call
-        await call.services.saver.save_unsaved((self._project_id, path))
+        await call.services.saver.save_unsaved((self._project_id, path), call.user.id)
         try:
             part = await call.store.files.read(self._project_id, path, Moment(), 0, _ENOUGH)
         except EventError as error:

@@ -54,7 +54,7 @@ async def _sources(services: Services, request: AnswerRequest) -> Sources | None
     if project_id is None:
         return None
     # The question is about what was typed, though it is not saved yet.
-    await services.saver.save_project(project_id)
+    await services.saver.save_project(project_id, request.call.user.id)
     project, versions = await store.versions.with_project(project_id)
     if project is None:
         return None

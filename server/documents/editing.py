@@ -170,7 +170,7 @@ async def edit(call: Call[FileEditPayload]) -> None:
     if done.is_late:
         raise conflict(path, done.version)
     if done.update is not None:
-        services.saver.edited(key, is_overdue=done.unsaved >= 1)
+        services.saver.edited(key, call.user.id, is_overdue=done.unsaved >= 1)
         # Told also if the sender is gone by now: the change is committed.
         room = document_room(payload.epoch)
         call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])

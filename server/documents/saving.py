@@ -4,6 +4,8 @@ A client that does not edit together needs to know nothing of documents: a save 
 as any change of a file is. Whatever reads files as they are (`file:read`, `version:create`, an
 exclusive lock) saves first, and so does the end of the server. After a kill the next start saves
 what the journal has.
+
+A save has its turn at the database as work of whoever asks for it, or of the last who has edited.
 """
 
 from __future__ import annotations
@@ -44,8 +46,9 @@ class Saver:
         self._services = services
         self._still = still
         self._latest = latest
-        # When each document must be saved at the latest, by the loop's clock, and the timer for it.
-        self._due: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        # When each document must be saved at the latest, by the loop's clock, the timer for it, and
+        # whose work that is.
+        self._due: dict[Key, tuple[float, asyncio.TimerHandle, str]] = {}
         self._saves: dict[Key, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -57,62 +60,64 @@ class Saver:
         """Save everything."""
         await self._save_these(list(self._due))
         # Changes that cannot be saved stay in the journal.
-        for _, timer in self._due.values():
+        for _, timer, _ in self._due.values():
             timer.cancel()
         self._due.clear()
         await asyncio.gather(*self._saves.values(), return_exceptions=True)
 
-    def edited(self, key: Key, *, is_overdue: bool = False) -> None:
-        """Save a document soon, or at once if too much of it is not saved."""
+    def edited(self, key: Key, user_id: str = "", *, is_overdue: bool = False) -> None:
+        """Save a document that a user has edited: soon, or at once if it `is_overdue`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        latest, timer = self._due.get(key, (now + self._latest, None))
+        latest, timer, before = self._due.get(key, (now + self._latest, None, ""))
         if timer is not None:
             timer.cancel()
         due = now if is_overdue else min(now + self._still, latest)
-        self._due[key] = (latest, loop.call_at(due, self._begin, key))
+        self._due[key] = (latest, loop.call_at(due, self._begin, key), user_id or before)
 
-    async def save(self, key: Key) -> None:
-        """Save a document now, with all edits that are committed.
+    async def save(self, key: Key, user_id: str) -> None:
+        """Save a document now for a user, with all edits that are committed.
 
         Raises:
             EventError: it cannot be saved.
         """
         self._take_off(key)
         try:
-            await self._save(key)
+            await self._save(key, user_id)
         except EventError:
             self.edited(key)
             raise
 
-    async def save_unsaved(self, key: Key) -> None:
+    async def save_unsaved(self, key: Key, user_id: str) -> None:
         """Save a document if edits of it are not saved, as `save` does."""
-        if key in await self._unsaved_anywhere(key[0]):
-            await self.save(key)
+        if key in await self._unsaved_anywhere(key[0], user_id):
+            await self.save(key, user_id)
 
-    async def save_project(self, project_id: str, within: str | None = None) -> None:
+    async def save_project(
+        self, project_id: str, user_id: str = "", *, within: str | None = None
+    ) -> None:
         """Save all documents of a project, or those of the file or in the folder `within`.
 
         Raises:
             EventError: one cannot be saved.
         """
-        for key in await self._unsaved_anywhere(project_id):
+        for key in await self._unsaved_anywhere(project_id, user_id):
             if within is None or is_within(key[1], [within]):
-                await self.save(key)
+                await self.save(key, user_id)
 
     def move(self, project_id: str, source: str, target: str) -> None:
         """Save documents under the paths to which they were moved."""
         for key in self.unsaved(project_id):
             path = moved(key[1], source, target)
             if path is not None:
-                self._take_off(key)
-                self.edited((project_id, path))
+                user_id = self._take_off(key)
+                self.edited((project_id, path), user_id)
 
     def unsaved(self, project_id: str) -> list[Key]:
         """Return the documents of a project that have unsaved edits."""
         return [key for key in {**self._due, **self._saves} if key[0] == project_id]
 
-    async def _unsaved_anywhere(self, project_id: str) -> list[Key]:
+    async def _unsaved_anywhere(self, project_id: str, user_id: str) -> list[Key]:
         """Return the documents of a project that have unsaved edits, also those of other servers.
 
         Raises:
@@ -120,24 +125,24 @@ class Saver:
         """
         if not self._services.settings.shares_database:
             return self.unsaved(project_id)
-        return await self._services.store.of("", project_id).documents.unsaved_of(project_id)
+        return await self._services.store.of(user_id, project_id).documents.unsaved_of(project_id)
 
     def _begin(self, key: Key) -> None:
         if key in self._saves:
             # A save that runs may have begun before the last edit.
             self._saves[key].add_done_callback(lambda _: self._begin_again(key))
             return
-        self._take_off(key)
-        task = self._saves[key] = asyncio.get_running_loop().create_task(self._surely_save(key))
+        save = self._surely_save(key, self._take_off(key))
+        task = self._saves[key] = asyncio.get_running_loop().create_task(save)
         task.add_done_callback(lambda _: self._saves.pop(key, None))
 
     def _begin_again(self, key: Key) -> None:
         if key in self._due:
             self.edited(key, is_overdue=True)
 
-    async def _surely_save(self, key: Key) -> None:
+    async def _surely_save(self, key: Key, user_id: str) -> None:
         try:
-            await self._save(key)
+            await self._save(key, user_id)
         except EventError as error:
             if error.code is not Code.NOT_FOUND:
                 logger.error("%s of %s is not saved: %s", key[1], key[0], error.message)
@@ -148,14 +153,13 @@ class Saver:
 
     async def _save_these(self, keys: Iterable[Key]) -> None:
         for key in keys:
-            self._take_off(key)
-            await self._surely_save(key)
+            await self._surely_save(key, self._take_off(key))
 
-    async def _save(self, key: Key) -> None:
+    async def _save(self, key: Key, user_id: str) -> None:
         project_id, path = key
         workspace = self._services.workspace
         async with workspace.changing(project_id, [path]):
-            saved = await self._services.store.of("", project_id).documents.save(
+            saved = await self._services.store.of(user_id, project_id).documents.save(
                 project_id, path, timestamp()
             )
             if saved is not None:
@@ -169,10 +173,12 @@ class Saver:
                 project_id=project_id,
             )
 
-    def _take_off(self, key: Key) -> None:
-        _, timer = self._due.pop(key, (0.0, None))
+    def _take_off(self, key: Key) -> str:
+        """Take a document off those that are due. Return whose work its save would have been."""
+        _, timer, user_id = self._due.pop(key, (0.0, None, ""))
         if timer is not None:
             timer.cancel()
+        return user_id
 
 
 def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:

@@ -64,7 +64,9 @@ class Downloads:
         if self._services.tickets.is_busy(ticket.user_id):
             text = "Too many downloads are under way: try again when one is done.\n"
             return Response(429, text.encode(), [_TEXT, ("Retry-After", "10"), *_ALWAYS])
-        await self._services.saver.save_project(ticket.project_id, within=ticket.path or None)
+        await self._services.saver.save_project(
+            ticket.project_id, ticket.user_id, within=ticket.path or None
+        )
         kind = "application/octet-stream" if ticket.is_file else "application/zip"
         headers = [
             ("Content-Type", kind),

@@ -215,7 +215,7 @@ async def _settle(
         services.lock_requests.close(asked)
         return _Settled(asked, held, None, "kept")
     # The asker will read the file as it is. Meanwhile the asker or the holder may have left.
-    await services.saver.save((project_id, held.path))
+    await services.saver.save((project_id, held.path), user.id)
     asked, held = await find()
     role = services.directory.role(project_id, asked.user.id)
     if role is None or not role.includes(Role.EDITOR):

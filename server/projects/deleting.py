@@ -84,7 +84,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     )
     check_locks()
     # The file goes into the bin with all that was typed into it.
-    await services.saver.save_project(project_id, within=path)
+    await services.saver.save_project(project_id, call.user.id, within=path)
     if is_folder:
         changes = await _delete_folder(call, new, check_locks)
     else:

@@ -154,7 +154,7 @@ async def asked_moment(call: Call[Any], path: str) -> Moment:
     payload = call.payload
     moment = Moment(payload.version_id, payload.save_id)
     if moment == Moment() and not payload.offset:
-        await call.services.saver.save_unsaved((payload.project_id, path))
+        await call.services.saver.save_unsaved((payload.project_id, path), call.user.id)
     return moment
 
 
@@ -187,7 +187,7 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     deleted = None
     if wanted.action == "deleted":
         # The file goes into the bin with all that was typed into it.
-        await call.services.saver.save((project_id, path))
+        await call.services.saver.save((project_id, path), call.user.id)
         deleted = deletion(path, call.user.id, now)
     edit = Edit(wanted.action, wanted.content, wanted.base_revision, deleted)
     async with workspace.changing(project_id, [path]):

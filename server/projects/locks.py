@@ -91,7 +91,7 @@ async def lock(call: Call[LockPayload]) -> LockResult:
     if payload.lock_type == "exclusive":
         try:
             # From here on nobody else's edit is taken.
-            await call.services.saver.save((project_id, path))
+            await call.services.saver.save((project_id, path), call.user.id)
         except EventError:
             await call.services.locks.release(project_id, path, call.socket.id)
             raise

@@ -89,7 +89,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
 
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
-        await services.saver.save((project_id, target))
+        await services.saver.save((project_id, target), call.user.id)
     if services.untold.has(project_id, source):
         # What it has become with many others is not looked for where it was.
         await store.files.add_to_histories(project_id, [source])
@@ -120,7 +120,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     project_id, user_id = payload.project_id, call.user.id
     source, target = _paths(call)
     services, store = call.services, call.store
-    await services.saver.save_project(project_id, within=source)
+    await services.saver.save_project(project_id, user_id, within=source)
     is_folder = await store.files.is_folder(project_id, source)
 
     def check_locks(connection: Connection | None = None) -> None:

@@ -117,7 +117,7 @@ async def search(call: Call[SearchPayload]) -> SearchResult:
     """
     payload = call.payload
     after, skip = _position(payload.after)
-    await call.services.saver.save_project(payload.project_id)
+    await call.services.saver.save_project(payload.project_id, call.user.id)
 
     async def job(worker: Worker) -> SearchResult:
         async with asyncio.timeout(SECONDS):

@@ -80,11 +80,13 @@ class SharedLocks:
 
     async def exclusive(self, project_id: str, path: str) -> Held | None:
         """Return the exclusive lock on a file, None if there is none."""
-        return exclusive_among(await self._store.locks.of_file(self._grace, project_id, path))
+        return exclusive_among(
+            await self._store.of(project_id).locks.of_file(self._grace, project_id, path)
+        )
 
     async def of_token(self, project_id: str, token: int) -> Held | None:
         """Return the lock of this token, None if it is gone."""
-        return await self._store.locks.of_token(self._grace, project_id, token)
+        return await self._store.of(project_id).locks.of_token(self._grace, project_id, token)
 
     async def hand_over(self, held: Held, user: User, socket_id: str) -> Held:
         """Give the file of a lock to another user; see `LockKeeper`."""
@@ -98,7 +100,7 @@ class SharedLocks:
         self, project_id: str, after: int = 0, limit: int | None = None
     ) -> tuple[list[Lock], int | None]:
         """Return a page of a project's locks; see `LockKeeper`."""
-        return await self._store.locks.page(self._grace, project_id, after, limit)
+        return await self._store.of(project_id).locks.page(self._grace, project_id, after, limit)
 
     def release_all(self, socket_id: str, project_id: str | None, then: Then) -> None:
         """Release a socket's locks; see `LockKeeper`."""

@@ -179,7 +179,7 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
         services.locks.check(connection, project_id, [path], call.socket.id, payload.lock_token)
 
     # A file that is replaced is kept in its history with all that was typed into it.
-    await services.saver.save((project_id, path))
+    await services.saver.save((project_id, path), call.user.id)
     async with services.workspace.changing(project_id, [path]):
         check_locks()
         replaced = await call.store.files.put(

@@ -95,7 +95,7 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     """Take a snapshot of all files of the project."""
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
-    await call.services.saver.save_project(payload.project_id)
+    await call.services.saver.save_project(payload.project_id, call.user.id)
     async with call.store.versions.create(new) as done:
         _tell(call, VersionCreated(version=done.result))
     return VersionResult(done.result)
@@ -114,7 +114,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
     payload, store = call.payload, call.store
     if payload.other_version_id is None:
-        await call.services.saver.save_project(payload.project_id)
+        await call.services.saver.save_project(payload.project_id, call.user.id)
 
     async def job(worker: Worker) -> tuple[list[FileDifference], int]:
         # Read here and not before: a comparison that waits for its turn holds no texts.
@@ -142,7 +142,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     backup = _new(call, f"Before restoring, {timestamp()}", "")
     locks, workspace = call.services.locks, call.services.workspace
 
-    await call.services.saver.save_project(project_id)
+    await call.services.saver.save_project(project_id, user_id)
     locks.check_all(None, project_id, call.socket.id)
     async with workspace.changing_many(project_id) as unwritten:
 

@@ -140,7 +140,7 @@ async def test_what_was_typed_offline_merges(application: Application, opened: O
         for number in range(20):
             bob.insert(0, f"// {'x' * 15_000} {number}\n")
         await bob.wait()
-        await application.saver.save((PROJECT, APP))
+        await application.saver.save((PROJECT, APP), "")
         proxy.refusing = False
         text = await same(ada, bob)
         assert text.endswith(

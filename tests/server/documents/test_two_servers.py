@@ -89,7 +89,7 @@ async def test_two_type_at_once_on_two_servers(nodes: Nodes) -> None:
                 await one.follow()
     assert typists[0].text == typists[1].text
     assert typists[0].text.count("1") == ROUNDS
-    await nodes.here.saver.save(("project-123", "a.txt"))
+    await nodes.here.saver.save(("project-123", "a.txt"), "")
     assert await content(bob.client, "a.txt") == typists[0].text
 
 

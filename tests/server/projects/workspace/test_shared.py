@@ -132,7 +132,7 @@ async def test_changes_of_all_servers_and_of_programs_are_everywhere(
         "change": [6, [0, "Green"]],
     }
     assert (await bob.ask("file:edit", edit))["ok"]
-    await there.saver.save((PROJECT_ID, "README.md"))
+    await there.saver.save((PROJECT_ID, "README.md"), "")
     await written(directory / "README.md", "# Tea\nGreen")
     # A program writes what is not merged yet.
     edit |= {"version": 1, "number": 2, "change": [11, [0, "!"]]}

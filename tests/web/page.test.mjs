@@ -3,14 +3,12 @@
 //
 // Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test page.test.mjs; the server's
 // assistant is tests/sdk/serving.py's, and SESSION_URL is one where a session is required, with the
-// user ada and the password "open sesame". DATABASES are those of both, as JSON, and PYTHON locks them.
+// user ada and the password "open sesame". While a file AWAY is there, both are without a database.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { rm, writeFile } from "node:fs/promises";
 import { createServer, request as requestOf } from "node:http";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 import {
   alter,
   becomes,
@@ -29,7 +27,7 @@ import {
   withProject,
 } from "./browser.mjs";
 
-const { URL: url, SESSION_URL: sessionUrl, DATABASES: databases, PYTHON: python } = process.env;
+const { URL: url, SESSION_URL: sessionUrl, AWAY: away } = process.env;
 const APP = "src/components/App.jsx";
 
 test("the assistant: streaming, stopping, and what it proposes", async () => {
@@ -174,21 +172,16 @@ test("a session is required, and ends", async () => {
   assert.equal(await ada.evaluate(() => sessionStorage.length), 0);
 });
 
-/** Let another program have both servers' databases, until the function that this returns is called. */
-async function lockDatabases(t) {
-  const script = fileURLToPath(new URL("locking.py", import.meta.url));
-  const stdio = ["pipe", "pipe", "inherit"];
-  const program = spawn(python, [script, ...JSON.parse(databases)], { stdio });
-  t.after(() => program.kill());
-  await once(program.stdout, "data");
-  return async () => {
-    program.stdin.end();
-    await once(program, "exit");
-  };
+/** Take both servers' databases away, until the function that this returns is called. */
+async function takeDatabases(t) {
+  await writeFile(away, "");
+  const giveBack = () => rm(away, { force: true });
+  t.after(giveBack);
+  return giveBack;
 }
 
 test("whoever comes back while the database is away is there when it is again", async (t) => {
-  const away = "The server cannot get at its data now. What waits goes on by itself when it can.";
+  const said = "The server cannot get at its data now. What waits goes on by itself when it can.";
   const ada = await visit(sessionUrl);
   await ada.getByLabel("User").fill("ada");
   await ada.getByLabel("Password").fill("open sesame");
@@ -198,21 +191,21 @@ test("whoever comes back while the database is away is there when it is again", 
   const carol = await comeIn("carol");
   await share(bob, "carol", "editor");
 
-  const unlock = await lockDatabases(t);
+  const giveBack = await takeDatabases(t);
   // Bob is known before the project is asked for; Ada's session cannot be looked up.
   await bob.evaluate(async () => {
     const { socket } = await import("/web/session.js");
     socket.io.engine.close();
   });
-  await bob.locator(".toast.problem").getByText(away).waitFor();
+  await bob.locator(".toast.problem").getByText(said).waitFor();
   await text(bob).pressSequentially("typed meanwhile");
   await ada.reload();
-  await ada.getByRole("alert").getByText(away).waitFor();
+  await ada.getByRole("alert").getByText(said).waitFor();
   const dave = await visit(`${url}/${new URL(bob.url()).hash}`);
   await dave.getByLabel("Your name").fill("carol");
   await button(dave, "Come in").click();
-  await dave.locator(".toast.problem").getByText(away).waitFor();
-  await unlock();
+  await dave.locator(".toast.problem").getByText(said).waitFor();
+  await giveBack();
 
   await saved(bob).waitFor();
   await text(dave).getByText("typed meanwhile").waitFor();

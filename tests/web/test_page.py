@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from server.api.records import ChatMessage, Member, Project, Role, User, Version
 from server.store import contents, membership, messages, snapshots
 from server.store.connection import Connection
 from server.store.demonstration import PROJECT_ID
-from server.store.sqlite import FILE_NAME
+from server.store.sqlite import SqliteSession
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.ai.scaffolding import scaffold
@@ -55,16 +56,22 @@ async def test_files_as_people_have_them(tmp_path: Path, browser: str) -> None:
 async def test_all_beside_the_editor(
     tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(tmp_path, monkeypatch) as both:
-        for one in both:
-            # While another program has the database, work fails at once.
-            await one.database.run(lambda c: c.execute("PRAGMA busy_timeout = 0"))
+    away = tmp_path / "away"
+    begin = SqliteSession.begin
+
+    def begin_unless_away(session: SqliteSession, *, reads: bool = False) -> None:
+        if away.exists():
+            raise sqlite3.OperationalError("disk I/O error")
+        begin(session, reads=reads)
+
+    # No other program can keep a server from reading.
+    monkeypatch.setattr(SqliteSession, "begin", begin_unless_away)
+    async with serving(tmp_path, monkeypatch) as (application, guarded):
         await run(
             "page.test.mjs",
-            URL=both[0].url,
-            SESSION_URL=both[1].url,
-            DATABASES=json.dumps([str(one.settings.data_dir / FILE_NAME) for one in both]),
-            PYTHON=sys.executable,
+            URL=application.url,
+            SESSION_URL=guarded.url,
+            AWAY=str(away),
             CHROMIUM=browser,
         )
 

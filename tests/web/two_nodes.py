@@ -79,6 +79,6 @@ async def test_with_those_who_need_a_session(
     story: str, page_nodes: Nodes, guarded: Application, browser: str
 ) -> None:
     provide(page_nodes, Slow)
-    # Another program can have a SQLite for itself; what goes on without PostgreSQL the proof shows.
+    # A SQLite can be taken away by the story; what goes on without PostgreSQL the proof shows.
     but = r"--test-name-pattern=^(?!whoever comes back while the database is away)\w"
     await tell(f"{story}.test.mjs", page_nodes, browser, but, SESSION_URL=guarded.url)

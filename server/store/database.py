@@ -16,10 +16,10 @@ Nobody sees what steps have half done. For a project, and for a user, only one w
 at a time. From its last step on, other work for the project waits, until what is done is noted as
 something that clients have yet to hear of. So nobody hears of a later change first.
 
-The work of one user is done in the order in which it was handed over; only what reads may come
-before what has been handed over by others, or later on. All results are delivered in
-the order of the commits, so the application tells its clients everything in that order. Reading
-goes the same way: a second connection would read past writes that are on their way.
+What one user changes is done in the order in which it was handed over; what a user reads, after all
+that the user has handed over before. All results are delivered in the order of the commits, so the
+application tells its clients everything in that order. Reading goes the same way: a second
+connection would read past writes that are on their way.
 """
 
 from __future__ import annotations

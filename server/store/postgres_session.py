@@ -194,6 +194,8 @@ class PostgresSession:
             raise psycopg.OperationalError(
                 f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
             ) from error
+        # Of a transaction whose connection was lost.
+        self._sent.clear()
         self._is_at_savepoint = True
         self._changes_before = self.total_changes
 

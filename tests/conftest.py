@@ -273,6 +273,19 @@ def pytest_fixture_setup(
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Pause after a test with the mark `no_cover`. pytest-cov goes on to count then, even if it did
+    not count before, and all that followed took twice as long.
+    """
+    try:
+        return (yield)
+    finally:
+        controller = controller_of(item.config)
+        if controller is not None and controller.started:
+            controller.pause()
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     with counting(pyfuncitem.config, pyfuncitem.config.stash[COUNTS]):

@@ -119,6 +119,17 @@ def test_what_plugins_do_for_a_test_is_not_counted(
         assert not counter.started
 
 
+def test_nothing_is_counted_after_a_test_that_is_not_to_be(conftest: Any) -> None:
+    counter = Counter()
+    hook = conftest.pytest_runtest_call(SimpleNamespace(config=counter.config))
+    next(hook)
+    # As pytest-cov does, which has paused before.
+    counter.resume()
+    with pytest.raises(StopIteration):
+        next(hook)
+    assert not counter.started
+
+
 def test_one_process_counts_what_imports_cover(conftest: Any) -> None:
     def counts(tx: list[str], **worker: Any) -> bool:
         config = SimpleNamespace(getoption=lambda _name, _default: tx, **worker)

@@ -152,11 +152,20 @@ nowhere.disconnect();
 
 // It loses its connection, misses some, and comes back as what it was.
 side.disconnect();
+await other.timeout(20_000).emitWithAck("join", ["red"]);
+main.io.reconnection(false);
 main.emit("drop");
 await until(() => has("main", "disconnect", "transport close"), "the loss");
 const missed = ["one", Buffer.from("two"), { three: [] }];
+let isTold = false;
+other.on("fan", (payload) => {
+  isTold ||= payload?.three !== undefined;
+  changed();
+});
 for (const value of missed) other.emit("fan", ["red"], [], value);
 other.emit("fan", ["blue"], [], "not for it");
+await until(() => isTold, "what is missed is told");
+main.connect();
 await until(() => main.connected, "main comes back");
 await settle();
 await call(main, "whoami");

@@ -300,9 +300,7 @@ class Desk:
         """Hand over work that changes nothing; see `run`. It waits neither for other servers nor
         for all that others have handed over.
         """
-        future: asyncio.Future[T] = self.database.new_future()
-        self.database.submit(Job(work, future, self.owner, self.project_id, size=size, reads=True))
-        return future
+        return self._hand_over(work, size, reads=True)
 
     def run(
         self, work: Callable[[Connection], T], size: int = PIECE, *, large: bool = False
@@ -314,9 +312,24 @@ class Desk:
         database fails, `RATE_LIMIT_EXCEEDED` if too much waits. The work is done whether or not
         anybody waits for it.
         """
+        return self._hand_over(work, size, is_large=large)
+
+    def _hand_over(
+        self,
+        work: Callable[[Connection], T],
+        size: int,
+        *,
+        reads: bool = False,
+        is_large: bool = False,
+    ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self.database.new_future()
         self.database.submit(
-            Job(work, future, self.owner, self.project_id, size=size, is_large=large)
+            Job(
+                *(work, future, self.owner, self.project_id),
+                size=size,
+                reads=reads,
+                is_large=is_large,
+            )
         )
         return future
 

@@ -85,7 +85,7 @@ class Saver:
         try:
             await self._save(key, user_id)
         except EventError:
-            self.edited(key)
+            self.edited(key, user_id)
             raise
 
     async def save_unsaved(self, key: Key, user_id: str) -> None:
@@ -146,10 +146,10 @@ class Saver:
         except EventError as error:
             if error.code is not Code.NOT_FOUND:
                 logger.error("%s of %s is not saved: %s", key[1], key[0], error.message)
-                self.edited(key)
+                self.edited(key, user_id)
         except Exception:
             logger.exception("%s of %s is not saved", key[1], key[0])
-            self.edited(key)
+            self.edited(key, user_id)
 
     async def _save_these(self, keys: Iterable[Key]) -> None:
         for key in keys:

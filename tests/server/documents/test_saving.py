@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from server.api.errors import Code, EventError
 from server.application import Application
+from server.store.faces.documents import SharedDocuments
 from tests.server.conftest import Connect
 from tests.server.documents.editors import PROJECT, joined, written
 from tests.server.gate import closed_gate
@@ -38,3 +42,30 @@ async def test_a_save_is_the_work_of_whoever_wants_it(
     gate.opened.set()
     await passed
     assert (await lock)["ok"]
+
+
+async def test_a_save_that_failed_is_tried_again_as_the_same_work(
+    connect: Connect, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await joined(await connect(), "user-456", FILE)
+    await written(ada.client, FILE, "one")
+    await ada.open()
+    assert (await ada.edit([3, [0, " two"]])) == {"ok": True}
+    failures = 0
+
+    async def fails(*_: object) -> None:
+        nonlocal failures
+        failures += 1
+        raise EventError(Code.STORAGE_ERROR, "the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SharedDocuments, "save", fails)
+        application.saver.edited(KEY, "user-456", is_overdue=True)
+        await until(lambda: failures)
+        await until(lambda: KEY in application.saver.unsaved(KEY[0]))
+    held = application.database.held
+    gate, passed = await closed_gate(application.database)
+    application.saver.edited(KEY, is_overdue=True)
+    await until(lambda: held.of("user-456") > 0)
+    gate.opened.set()
+    await passed

@@ -56,6 +56,8 @@ const held = new Set();
  * comes back after a lost connection, it waits until one is in again.
  */
 export async function ask(event, payload = {}) {
+  // The client would keep it, and send it as whoever signs in next.
+  if (!state.user) throw new NoAnswer();
   if (isAway) await untilIn();
   return request(event, payload);
 }
@@ -158,7 +160,7 @@ export async function endure(work) {
     try {
       return await work();
     } catch (error) {
-      if (!isFailure(error)) throw error;
+      if (!isFailure(error) || socket.id !== connection || !state.user) throw error;
       const said = patience(error);
       if (!state.toasts.some(({ text }) => text === said)) toast(said, "problem");
       await new Promise((done) => setTimeout(done, RETURN_MILLISECONDS));
@@ -374,7 +376,8 @@ socket.on("auth:session", ({ session }) => {
   if (session.id) remember({ sessionId: session.id });
 });
 socket.on("auth:logout", async () => {
-  if (!identity?.sessionId) return;
+  // Whoever is not in yet hears so from the answer that is waited for.
+  if (!identity?.sessionId || !state.user) return;
   // It may have been another session of the same user.
   await ask("auth:check").catch((error) => leave(error.message));
 });

@@ -124,12 +124,13 @@ export function toast(text, kind = "news", action = undefined) {
   setTimeout(close, action ? ACTION_MILLISECONDS : TOAST_MILLISECONDS);
 }
 
-/** Run what a button starts; a failure becomes a toast. Returns undefined then. */
+/** Run what a button starts; a failure becomes a toast for whoever started it. Returns undefined then. */
 export async function attempt(work) {
+  const { user } = state;
   try {
     return await work();
   } catch (error) {
-    toast(error.message, "problem");
+    if (state.user?.id === user?.id) toast(error.message, "problem");
     return undefined;
   }
 }

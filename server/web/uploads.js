@@ -138,6 +138,7 @@ async function send(uploads, item) {
     try {
       // What is sent before one is known again is refused.
       await connected(item);
+      if (item.status !== "sending") return;
       answer = await insist(() => ask("file:upload", payload));
     } catch (error) {
       // Without an answer, or too late for what had come: the file is sent again, as a whole or from

@@ -304,7 +304,26 @@ test("whoever signs out leaves nothing to the next one on the same tab", async (
   await drop(tab, '.tree [data-path="docs"]', many);
   await tab.getByRole("region", { name: "Uploads" }).getByText(/^[1-9]\d* of 2000 files, /).waitFor();
   await tab.getByRole("tab", { name: "Versions" }).click();
+  // Of two files that are on their way the bytes are read only after the user has gone.
+  await tab.evaluate(async () => {
+    const { arrayBuffer } = Blob.prototype;
+    window.reading = 0;
+    const goesOn = new Promise((resolve) => (window.goOn = resolve));
+    Blob.prototype.arrayBuffer = async function () {
+      window.reading += 1;
+      await goesOn;
+      return arrayBuffer.call(this);
+    };
+  });
+  await tab.waitForFunction(() => window.reading === 2);
   await button(tab, "Sign out ada").click();
+  await tab.getByLabel("Your name").waitFor();
+  await tab.evaluate(async () => {
+    window.goOn();
+    const { ask } = await import("/web/session.js");
+    ask("file:upload").catch(({ name }) => (window.refused = name));
+  });
+  assert.equal(await tab.evaluate(() => window.refused), "NoAnswer");
   await tab.getByLabel("Your name").fill("bob");
   await button(tab, "Come in").click();
   await button(tab, "New project").waitFor();

@@ -14,6 +14,7 @@ from server.api.services import Services
 from server.documents import replacing
 from server.documents.saving import announcement_of, heard, is_over
 from server.people.access import project_room
+from server.projects.files import TOLD_AT_ONCE
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import changed_paths
 from server.projects.tree import Tree
@@ -99,8 +100,20 @@ def check_path(project_id: str, path: str) -> None:
         )
 
 
-def tell_taken_over(services: Services, replaced: Replaced) -> None:
-    """Tell everybody in the project of a file that was taken over from the directory."""
+async def told(services: Services, taken_over: AsyncIterator[Replaced]) -> AsyncIterator[Replaced]:
+    """Tell everybody in the project of each file that was taken over from the directory, and yield
+    it. Other tasks have a turn after some of them.
+    """
+    number = 0
+    async for replaced in taken_over:
+        _tell(services, replaced)
+        yield replaced
+        number += 1
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+def _tell(services: Services, replaced: Replaced) -> None:
     for room, announcement in heard(services, PROJECT_ID, replaced):
         services.tell(room, announcement, project_id=PROJECT_ID)
     if is_over(replaced):

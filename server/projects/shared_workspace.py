@@ -37,7 +37,7 @@ from server.projects.mirrored_project import (
     check_directory,
     check_path,
     clean,
-    tell_taken_over,
+    told,
     watched,
 )
 from server.projects.tree import Tree
@@ -223,10 +223,11 @@ class SharedWorkspace:
         given_up = {*given_up, *filter(refusal, found)}
         compared = await store.mirrored.compare(PROJECT_ID, hashes, given_up)
         outside = {path: found[path] for path in compared.outside}
-        async for replaced in store.mirrored.take_over(
+        taken_over = store.mirrored.take_over(
             PROJECT_ID, outside, hashes, user=PROGRAM, now=timestamp()
-        ):
-            tell_taken_over(self._services, replaced)
+        )
+        async for _ in told(self._services, taken_over):
+            pass
         written, refused = await self._write(tree, compared.inside, hashes)
         if written:
             await store.mirrored.written(PROJECT_ID, written)

@@ -25,7 +25,6 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.services import Services
-from server.projects.files import TOLD_AT_ONCE
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import all_files, expanded, read_some, survey
@@ -36,7 +35,7 @@ from server.projects.mirrored_project import (
     check_directory,
     check_path,
     clean,
-    tell_taken_over,
+    told,
     watched,
 )
 from server.projects.path_turns import PathTurns
@@ -307,23 +306,15 @@ class Workspace:
         found, reasons = await asyncio.to_thread(read_some, tree, paths)
         for path, reason in reasons.items():
             self._left_out.put(path, reason)
-        number = 0
         merged: dict[str, str] = {}
+        taken_over = self._services.store.of(PROGRAM.id).files.take_over(
+            PROJECT_ID, found, user=PROGRAM, now=timestamp(), unless=self._is_older
+        )
         try:
-            async for replaced in self._services.store.of(PROGRAM.id).files.take_over(
-                PROJECT_ID,
-                found,
-                user=PROGRAM,
-                now=timestamp(),
-                unless=self._is_older,
-            ):
-                tell_taken_over(self._services, replaced)
+            async for replaced in told(self._services, taken_over):
                 path, text = replaced.change.path, replaced.text
                 if text is not None and text != found[path]:
                     merged[path] = text
-                number += 1
-                if number % TOLD_AT_ONCE == 0:
-                    await asyncio.sleep(0)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
         for path, text in merged.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import Any
 import pytest
 
 from server.api.errors import EventError
+from server.api.services import Services
 from server.application import Application
-from server.projects import shared_workspace
+from server.projects import mirrored_project, shared_workspace
+from server.projects.files import TOLD_AT_ONCE
 from server.projects.mirrored_project import PROJECT_ID
 from server.projects.tree import Tree
 from server.store import contents
+from server.store.document_records import Replaced
 from server.store.postgres import Postgres
 from tests import forked_servers
 from tests.server import killing
@@ -29,7 +33,7 @@ from tests.server.projects.workspace.asking import PROJECT, change, files, heard
 from tests.server.running import running
 from tests.server.wire import Client, connected
 from tests.socketio_min.cluster.redis_server import RedisServer
-from tests.waiting import PATIENCE, eventually
+from tests.waiting import PATIENCE, eventually, until
 
 # Who mirrors is found out soon.
 TUNING = {"renewal": 0.05}
@@ -152,6 +156,31 @@ async def test_changes_of_all_servers_and_of_programs_are_everywhere(
     refused = await bob.ask("file:change", change(".envrc", "created", content="x"))
     assert refused["error"]["code"] == "INVALID_FILE_PATH"
     assert (directory / "logo.png").read_bytes() == b"\x89PNG\x00\xff"
+
+
+async def test_others_have_turns_while_many_files_are_told(
+    servers: Servers, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await servers.add()
+    await eventually(lambda: mirrors(here))
+    bob = await servers.client(here.port, "bob")
+    await taken_over(bob, "README.md")
+    turn, told, tell = 0, Counter[int](), mirrored_project._tell
+
+    def are_told_next_turn() -> bool:
+        nonlocal turn
+        turn += 1
+        return told.total() == 60
+
+    def noted(services: Services, replaced: Replaced) -> None:
+        told[turn] += 1
+        tell(services, replaced)
+
+    monkeypatch.setattr(mirrored_project, "_tell", noted)
+    for number in range(60):
+        (directory / f"{number}").write_text(f"{number}")
+    await until(are_told_next_turn)
+    assert max(told.values()) <= TOLD_AT_ONCE
 
 
 async def test_a_server_without_the_directory_never_mirrors(

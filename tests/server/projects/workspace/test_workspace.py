@@ -240,7 +240,7 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
     application: Application, client: Client, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workspace, "_AT_ONCE", 5)
-    monkeypatch.setattr(workspace, "TOLD_AT_ONCE", 2)
+    monkeypatch.setattr(mirrored_project, "TOLD_AT_ONCE", 2)
     order: list[str] = []
     original = Workspace._reconcile
     begun = asyncio.Event()

@@ -26,6 +26,7 @@ from typing import Final
 
 from server.api.envelope import timestamp
 from server.api.errors import EventError
+from server.api.paths import folders
 from server.api.services import Services
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
@@ -256,7 +257,7 @@ class SharedWorkspace:
             if not self._does():
                 raise OtherMirror
             try:
-                if await asyncio.to_thread(_put, tree, path, content, before[path]):
+                if await self._surely_put(tree, path, content, before[path]):
                     written[path] = content_hash
             except OSError as error:
                 refused.append(path)
@@ -267,6 +268,24 @@ class SharedWorkspace:
                     error.strerror,
                 )
         return written, refused
+
+    async def _surely_put(self, tree: Tree, path: str, content: bytes | None, before: str) -> bool:
+        """Give a file a content, or delete it; see `_put`. If something is in the way that clients
+        have deleted, it goes.
+        """
+        if content is not None:
+            with contextlib.suppress(OSError):
+                return await asyncio.to_thread(_put, tree, path, content, before)
+            await self._compare_all(tree, await asyncio.to_thread(_in_the_way, tree, path))
+        return await asyncio.to_thread(_put, tree, path, content, before)
+
+
+def _in_the_way(tree: Tree, path: str) -> list[str]:
+    """Return the files that cannot be there together with a file at `path`: files inside it, and
+    files in the place of its folders.
+    """
+    inside = [one for one in expanded(tree, {path}, ()) if one != path]
+    return [*folders(path), *inside]
 
 
 def _hashes(found: Mapping[str, str | bytes | None]) -> dict[str, str]:

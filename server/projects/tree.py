@@ -18,7 +18,7 @@ import secrets
 import stat
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -75,8 +75,8 @@ class Tree:
     def write(
         self, path: str, content: bytes, *, new: bool = False, unsettled: set[str] | None = None
     ) -> None:
-        """Give a file this content, durably. Folders on its way are made. With `unsettled` it is
-        durable after `settle`.
+        """Give a file this content, durably. Folders on its way are made; in its place, a folder
+        without any file gives way. With `unsettled` it is durable after `settle`.
 
         Raises:
             OSError: it cannot be written, its way leads over something that is no folder, or a
@@ -89,9 +89,11 @@ class Tree:
                 with open(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
                     with contextlib.suppress(FileNotFoundError):
                         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                        if new:
+                        if stat.S_ISDIR(before.st_mode):
+                            _remove_empty(folder, name)
+                        elif new:
                             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-                        if stat.S_ISREG(before.st_mode):
+                        elif stat.S_ISREG(before.st_mode):
                             os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
                     file.write(content)
                     file.flush()
@@ -110,7 +112,7 @@ class Tree:
             OSError: it cannot be deleted.
         """
         with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError),
             self._folder(path) as (folder, name),
         ):
             os.unlink(name, dir_fd=folder)
@@ -131,7 +133,8 @@ class Tree:
 
     def move(self, path: str, target: str, *, overwrite: bool) -> None:
         """Give a file, or a folder with all that is in it, another path. Folders on its way are
-        made. With `overwrite` a file replaces a file.
+        made; in its place, a folder without any file gives way. With `overwrite` a file replaces a
+        file.
 
         Raises:
             OSError: it cannot be moved, or something is there already.
@@ -143,8 +146,10 @@ class Tree:
                 # On a file system where capital letters make no difference, the two may be the same
                 # file.
                 is_itself = (there.st_dev, there.st_ino) == (moved.st_dev, moved.st_ino)
-                may_give_way = overwrite and stat.S_ISREG(there.st_mode)
-                if not is_itself and not may_give_way:
+                may_be_replaced = overwrite and stat.S_ISREG(there.st_mode)
+                if stat.S_ISDIR(there.st_mode) and not is_itself:
+                    _remove_empty(to, new)
+                elif not is_itself and not may_be_replaced:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             os.rename(name, new, src_dir_fd=source, dst_dir_fd=to)
             os.fsync(source)
@@ -267,6 +272,41 @@ def _check_no_repository(folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.stat(_REPOSITORY, dir_fd=folder, follow_symlinks=False)
         raise RepositoryError
+
+
+def _remove_empty(folder: int, name: str) -> None:
+    """Remove a folder that has nothing but folders in it, and these.
+
+    A project has no empty folders, so one that was emptied is in the way of what comes there.
+
+    Raises:
+        OSError: it has something else, and stays as it was.
+    """
+    try:
+        # First all are looked at: a repository of git has empty folders, and needs them.
+        for _ in _folders_in(folder, name):
+            pass
+        with contextlib.closing(_folders_in(folder, name)) as found:
+            for outer, inner in found:
+                os.rmdir(inner, dir_fd=outer)
+    except NotADirectoryError:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY)) from None
+
+
+def _folders_in(folder: int, name: str) -> Generator[tuple[int, str], None, None]:
+    """Yield a folder and all that is in it, the innermost first: each as the open folder that it is
+    in, and its name there.
+
+    Raises:
+        OSError: something is no folder.
+    """
+    descriptor = os.open(name, _DIRECTORY, dir_fd=folder)
+    try:
+        for inner in os.listdir(descriptor):
+            yield from _folders_in(descriptor, inner)
+    finally:
+        os.close(descriptor)
+    yield folder, name
 
 
 def _settle(folder: int, path: str, unsettled: set[str] | None) -> None:

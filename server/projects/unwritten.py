@@ -27,8 +27,12 @@ class Unwritten:
         self._changes: dict[str, Change] = {}
 
     def expect(self, changes: Iterable[Change]) -> None:
-        """Add changes, before the database has them. Any thread may call this."""
-        self._changes.update((change.path, change) for change in changes)
+        """Add changes, before the database has them. Any thread may call this.
+
+        What is deleted is written first: it may be in the way of the other files.
+        """
+        deleted_first = sorted(changes, key=lambda change: change.file is not None)
+        self._changes.update((change.path, change) for change in deleted_first)
 
     def has(self, path: str) -> bool:
         """Return whether a file is not written yet. Any thread may call this."""

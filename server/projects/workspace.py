@@ -332,7 +332,8 @@ def _write_all(
     unsettled: set[str] = set()
     path = ""
     try:
-        for change, text in changes:
+        # Deletions make place: for a folder, or for a file with the name of a folder.
+        for change, text in sorted(changes, key=lambda one: one[0].file is not None):
             path = change.path
             if change.file is None:
                 tree.delete(path, unsettled=unsettled)

@@ -124,12 +124,82 @@ def test_what_is_no_file_is_none(root: Path) -> None:
 
 def test_a_failed_write_leaves_nothing(root: Path) -> None:
     tree = Tree(root)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(OSError, match="Directory not empty"):
         tree.write("a", b"two")
     with pytest.raises(NotADirectoryError):
         tree.write("a/b.txt/c", b"two")
     assert sorted(os.listdir(root)) == ["a"]
     assert os.listdir(root / "a") == ["b.txt"]
+
+
+def place(tree: Tree, path: str, deed: str) -> None:
+    """Bring a file to a path."""
+    if deed == "moved":
+        tree.write("new", b"new")
+        tree.move("new", path, overwrite=False)
+    else:
+        tree.write(path, b"new", new=deed == "created")
+
+
+DEEDS = ["created", "written", "moved"]
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_folders_without_files_give_way(root: Path, deed: str) -> None:
+    (root / "a" / "b.txt").unlink()
+    for name in ("deep/deeper", "more"):
+        (root / "a" / name).mkdir(parents=True)
+    place(Tree(root), "a", deed)
+    assert {one.name: one.read_text() for one in root.iterdir()} == {"a": "new"}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("kind", ["file", "link", "repository"])
+def test_a_folder_with_something_else_stays_whole(root: Path, deed: str, kind: str) -> None:
+    (root / "a" / "b.txt").unlink()
+    for name in ("a", "z"):
+        (root / "a" / name).mkdir()
+    if kind == "link":
+        (root / "a" / "m").symlink_to(root.parent / "outside")
+    elif kind == "file":
+        (root / "a" / "m").write_text("kept")
+    else:
+        (root / "a" / ".git" / "refs" / "tags").mkdir(parents=True)
+        (root / "a" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    before = sorted(root.joinpath("a").rglob("*"))
+    descriptors = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="Directory not empty"):
+        place(Tree(root), "a", deed)
+    assert sorted(root.joinpath("a").rglob("*")) == before
+    assert os.listdir("/proc/self/fd") == descriptors
+
+
+def test_what_comes_into_a_folder_while_it_is_removed_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a" / "b.txt").unlink()
+    (root / "a" / "deep").mkdir()
+    remove = os.rmdir
+
+    def removed(name: str, *, dir_fd: int) -> None:
+        (root / "a" / "late").write_text("kept")
+        remove(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", removed)
+    with pytest.raises(OSError, match="Directory not empty"):
+        Tree(root).write("a", b"new", new=True)
+    assert (root / "a" / "late").read_text() == "kept"
+
+
+def test_a_folder_moves_to_where_an_emptied_one_is(root: Path) -> None:
+    (root / "empty" / "deep").mkdir(parents=True)
+    tree = Tree(root)
+    tree.move("a", "empty", overwrite=False)
+    assert sorted(tree.files()) == ["empty/b.txt"]
+    assert not (root / "empty" / "deep").exists()
+    # A folder has come where a file was: the file is gone already.
+    tree.delete("empty")
+    assert sorted(tree.files()) == ["empty/b.txt"]
 
 
 def test_a_folder_is_made_durable_once_for_many_files(

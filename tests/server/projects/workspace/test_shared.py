@@ -158,6 +158,47 @@ async def test_changes_of_all_servers_and_of_programs_are_everywhere(
     assert (directory / "logo.png").read_bytes() == b"\x89PNG\x00\xff"
 
 
+@pytest.mark.parametrize("at_once", [1, 100])
+async def test_a_file_and_a_folder_of_its_name_come_in_turn(
+    servers: Servers, directory: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However few files are compared in one piece of work."""
+    monkeypatch.setattr(shared_workspace, "_AT_ONCE", at_once)
+    here = await servers.add()
+    await eventually(lambda: mirrors(here))
+    bob = await servers.client(here.port, "bob")
+    await taken_over(bob, "README.md")
+    lib = directory / "lib"
+    versions = []
+    for paths in (["lib/a", "lib/deep/b", "lib/deep/deeper/c"], ["lib"]):
+        for path in paths:
+            assert (await bob.ask("file:change", change(path, "created", content=path)))["ok"]
+        versions.append((await bob.ask("version:create", PROJECT))["version"]["id"])
+        await written(directory / paths[-1], paths[-1])
+        assert (await bob.ask("file:delete", {**PROJECT, "filePath": "lib"}))["ok"]
+    for version, found in zip([*versions, *versions], ["lib/a", "lib"] * 2, strict=True):
+        assert (await bob.ask("version:restore", {**PROJECT, "versionId": version}))["ok"]
+        await written(directory / found, found)
+    assert (await bob.ask("file:delete", {**PROJECT, "filePath": "lib"}))["ok"]
+    await eventually(lambda: not lib.exists())
+    assert await files(bob) == {"README.md": "# Shop\n", "src/main.py": "print('tea')\n"}
+
+
+async def test_what_programs_put_into_an_emptied_folder_stays(
+    servers: Servers, directory: Path
+) -> None:
+    here = await servers.add()
+    await eventually(lambda: mirrors(here))
+    bob = await servers.client(here.port, "bob")
+    await taken_over(bob, "README.md")
+    (directory / "lib" / "deep").mkdir(parents=True)
+    (directory / "lib" / "deep" / ".env").write_text("secret")
+    await bob.news()
+    assert (await bob.ask("file:change", change("lib", "created", content="file")))["ok"]
+    await heard(bob, ("file:deleted", "lib"))
+    assert (directory / "lib" / "deep" / ".env").read_text() == "secret"
+
+
 async def test_others_have_turns_while_many_files_are_told(
     servers: Servers, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,15 +275,14 @@ async def test_what_cannot_be_written_is_as_in_the_directory(
     await eventually(lambda: mirrors(here))
     bob = await servers.client(here.port, "bob")
     await taken_over(bob, "README.md")
-    (directory / "folder").mkdir()
     await bob.news()
     asked = (
-        change("folder", "created", content="no folder"),
+        change("link", "created", content="no link"),
         change("README.md", "updated", content="much too long to be mirrored"),
     )
     for one in asked:
         assert (await bob.ask("file:change", one))["ok"]
-    told = await heard(bob, ("file:deleted", "folder"), ("file:updated", "README.md"))
+    told = await heard(bob, ("file:deleted", "link"), ("file:updated", "README.md"))
     assert "# Shop\n" in [one.get("content") for one in told]
     said = [one.getMessage() for one in caplog.records if "cannot be written" in one.getMessage()]
     assert len(said) == 2

@@ -28,8 +28,8 @@ class AnswerHeaders:
         *,
         initial: bool = False,
     ) -> Headers:
-        """Return `headers` with those of every answer, and with those of a handshake's if `request`
-        opened the session of `connection`, or if it is `initial`.
+        """Return `headers` with those of every answer. Those of a handshake's answer are added if
+        `request` opened the session of `connection`, or if the caller says that it is `initial`.
         """
         options = self._options
         greeted = connection if connection is not None and connection.request is request else None

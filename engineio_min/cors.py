@@ -39,8 +39,8 @@ class CorsOptions:
 
     `origin` is "*", an origin such as "https://app.example.com", "null" or "file://" (capitals and
     a default port do not matter), a compiled pattern (matched in full), a predicate, or a sequence
-    of these. `max_age` is in seconds. `setting` is how an application names what it makes `origin`
-    from: the log then advises that, not the option.
+    of these. `max_age` is in seconds. `setting` is the application's setting that `origin` comes
+    from: the log then advises it instead of the option.
 
     Raises:
         UsageError: an origin is none of these, or one that no browser and no device sends.

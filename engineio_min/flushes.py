@@ -1,13 +1,14 @@
 """What is sent during a turn of the event loop leaves at its end, to a bounded number of receivers.
 
-A message for a room of thousands is one deed of one client, but a write for each receiver: a
-thousand took 16 to 38 ms in one piece, in which nobody was read. So a turn makes `WRITES`, and the
-next ones the others, after what has been read meanwhile. Those who were sent something in the turn
-itself come first: who is not among the thousand does not wait for them.
+A message for a room of thousands is one action of one client, but one write for each receiver. A
+thousand writes took 16 to 38 ms in one piece, in which no connection was read. So a turn makes
+`WRITES` of them. The next turns make the others, and the loop reads in between. Connections that
+were sent something in the present turn come first: a client outside the room does not wait for it.
 
-Nothing overtakes anything: a packet waits in its session, behind those that were sent before it, so
-who left a room hears nothing of it after the packet that says so. What is sent to a session that
-waits for its turn leaves with the rest, in one write: more deeds make larger writes, not more.
+No packet overtakes another: each waits in its session, behind those that were sent before it. So a
+client that left a room hears nothing of it after the packet that says so. What is sent to a session
+that waits for its turn leaves with the rest, in one write: more messages make larger writes, not
+more writes.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from engineio_min.transports.connection import Connection
 logger = logging.getLogger("engineio_min")
 
 WRITES: Final = 128
-"""How many a turn makes, twice: for those who were sent something in it, and for those who waited.
-Each takes 20 microseconds.
+"""Writes that a turn makes to connections that were sent something in it, and again to those that
+waited. A write takes 20 microseconds.
 """
 SHARE: Final = 1_048_576
-"""Bytes that they may have together, before the last."""
+"""After so many bytes a turn makes no more writes of the one kind or the other."""
 
 
 class Flushes:
@@ -75,9 +76,9 @@ class Flushes:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         backlog = self._backlog
-        now = iter(dirty)
-        # A small crowd is not counted on the way.
-        share = now if len(dirty) <= WRITES else islice(now, WRITES)
+        unwritten = iter(dirty)
+        # A few connections need not be counted one by one.
+        share = unwritten if len(dirty) <= WRITES else islice(unwritten, WRITES)
         for connections in (share, _taken_from(backlog)) if backlog else (share,):
             room = SHARE
             for connection in connections:
@@ -91,7 +92,7 @@ class Flushes:
                     connection.settle()
                 if room <= 0:
                     break
-        for connection in now:
+        for connection in unwritten:
             backlog[connection] = None
         if backlog:
             self._end_of_turn.ask()

@@ -32,8 +32,8 @@ Result = TypeVar("Result")
 class SessionHost(Engine, Protocol):
     """What opening a session asks of its server, besides what the session will ask.
 
-    sessions: those that are open, by id. pollers: those that began with polling, by the address of
-    their TCP connection. sid_prefix: what each id begins with.
+    sessions: the open sessions, by id. pollers: how many of them began with polling, by the address
+    of the TCP connection. sid_prefix: what each id begins with.
     """
 
     sessions: dict[str, Connection]
@@ -181,8 +181,8 @@ class Handshakes:
             raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
         connection = Connection(server, request, sid, query["transport"])
         session = connection.session
-        # The open packet goes through the buffer like any other. The limit that it tells is for
-        # polling; a client is not told those of a WebSocket.
+        # The open packet goes through the buffer like any other. The limit in it is for polling; a
+        # client is not told the limits of a WebSocket.
         session.open(() if request.websocket else self._upgrades, server.text_limit)
         if server.quotas.limited:
             connection.seats = self._call_hook("address or user", server.quotas.take, request)

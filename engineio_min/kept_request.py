@@ -60,7 +60,7 @@ class KeptHeaders(Mapping[str, str]):
 
 
 def _share(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Let those who have equal texts later have the same ones."""
+    """Keep `texts`, so that later requests with equal ones share them."""
     if len(_shared) >= MOST_SHARED:
         # What an attacker has put here goes, and the usual ones come again.
         _shared.clear()

@@ -137,8 +137,8 @@ class ServerOptions:
     max_connections_per_user: int | None = None
     """Sessions of one user at once; needs `user`."""
     trusted_proxies: Sequence[str] = ()
-    """Addresses and networks of proxies, "unix:" for those on a Unix socket; only they are believed
-    what X-Forwarded-For, -Host, -Proto and Forwarded say.
+    """Addresses and networks of proxies, "unix:" for those on a Unix socket. X-Forwarded-For,
+    -Host, -Proto and Forwarded are believed from these alone.
     """
     address: Callable[[Request], str | None] | None = None
     """Names the address that a request is counted for, None for nobody's; by default its peer's,
@@ -148,8 +148,8 @@ class ServerOptions:
     """Names the user that a handshake is counted for, or None for nobody."""
     max_held: int = 268_435_456
     """Bytes kept for all connections together: of messages that are not complete, that wait or are
-    worked on, and of what their clients have not taken. Above it the one with most goes, and 64 KiB
-    of each are free.
+    worked on, and of what their clients have not taken. Above it the connection that holds most is
+    closed; 64 KiB of each connection are free.
     """
     max_held_per_address: int = 134_217_728
     """The same of one address; never less than twice max_http_buffer_size."""

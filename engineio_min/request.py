@@ -20,10 +20,10 @@ class Request:
     """One HTTP request without its body.
 
     `headers` has lower-case names; repeated ones are joined with ", ". `client` is the client's
-    address, `host` the host that it asked for, `secure` whether by https; where trusted proxies are
-    between, that is what they say. `peer` is the address that the connection comes from.
-    `websocket` tells whether the request asks to become a WebSocket. The target is split only when
-    needed.
+    address, `host` the host that it asked for, and `secure` tells whether it asked by https. Behind
+    trusted proxies these three are what the proxies say; `peer` is the address that the connection
+    comes from. `websocket` tells whether the request asks to become a WebSocket. The target is
+    split only when needed.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class Request:
                 continue
             name, _, value = part.partition("=")
             if "%" in part or "+" in part:
-                # Imported for the first: nothing of a usual client's query is escaped.
+                # Imported late: a usual client's query has no escapes.
                 from urllib.parse import unquote_plus
 
                 name, value = unquote_plus(name), unquote_plus(value)

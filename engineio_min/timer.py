@@ -58,8 +58,8 @@ class Timer:
             self._schedule(self._queue.next_deadline())
 
     def check(self, expiring: Expiring) -> bool:
-        """Handle the timeout of `expiring` if its time is over, though its turn has not come yet.
-        Return whether it is.
+        """Handle the timeout of `expiring` before its turn if it is due. Return whether it was.
+        Nothing is due while the timer is late: the loop reads first.
         """
         now = self._loop.time()
         if expiring.deadline > now + CLOCK_RESOLUTION or self.late(now):

@@ -29,8 +29,8 @@ from engineio_min.transports.host import Mounted
 class AsgiApplication:
     """An ASGI 3 application that serves `engine` on its path and answers 404 elsewhere.
 
-    `start` is awaited before the host's start is complete, `close` at its shutdown; by default the
-    one does nothing and the other closes the engine's sessions. Hosts that tell of neither exist.
+    `start` is awaited before the host's start is complete, by default nothing. `close` is awaited
+    at the host's shutdown; by default it closes the engine's sessions. Some hosts announce neither.
     """
 
     def __init__(

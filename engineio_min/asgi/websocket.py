@@ -173,7 +173,7 @@ class AsgiWebSocket(StreamCarrier):
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
     async def _wait_with(self, size: int, event: asyncio.Event) -> None:
-        """Wait with a message for an event."""
+        """Wait for an event, and count a message of `size` bytes as held until then."""
         hold = self._connection.hold
         hold(size)
         try:

@@ -56,8 +56,8 @@ class Client:
 
     Takes the options of `ClientOptions` as keyword arguments. `on_message(message)`,
     `on_close(reason, description)` and `on_upgrade()` are set by the application before `connect`;
-    `tap(direction, packet)` sees every packet, direction "in" or "out". There is a `session`, and
-    something to send to, from `connect` on.
+    `tap(direction, packet)` sees every packet, direction "in" or "out". There is a `session`, which
+    takes messages, from `connect` on.
 
     Raises:
         UsageError: there is no such option, or it or the URL cannot have this value.
@@ -252,7 +252,7 @@ class Client:
         """Return what the server said in its open packet (Engine.IO v4, "Handshake").
 
         Raises:
-            UsageError: it was not opened.
+            UsageError: the session was never open.
         """
         handshake = None if self._opening is None else self.session.handshake
         if handshake is None:

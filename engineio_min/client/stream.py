@@ -1,7 +1,8 @@
 """The WebSocket that carries a client's session, from its handshake or from an upgrade on.
 
 Two WebSockets may be open at once: the one that carries the session, and the candidate of an
-upgrade. Here is told which of them a packet came from; what the packet means is the session's rule.
+upgrade. This file knows which of them a packet came from; what the packet means is the session's
+rule.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ class Stream:
 
     `open_websocket(sink)` opens a WebSocket and `start` runs a task of the session's.
     `receive(packets)` takes the packets of the WebSocket that carries the session; `tell(direction,
-    packets)` hears of those of a candidate, and of all that leave. `flush()` is called after
-    anything has happened, `soon()` asks for it at the end of the turn; `failed(error)` is called if
-    a session cannot begin on a WebSocket. With `force_base64` binary messages leave as text.
+    packets)` is called with the packets of a candidate, and with all that leave. `flush()` is
+    called after anything has happened, `soon()` asks for it at the end of the turn; `failed(error)`
+    is called if a session cannot begin on a WebSocket. With `force_base64` binary messages leave as
+    text.
     """
 
     def __init__(

@@ -51,7 +51,8 @@ async def open_websocket(
         6455, section 4.1).
     """
     deflate = None if deflate_threshold is None else [ClientPerMessageDeflateFactory()]
-    # Only the path of the URI would be used, for a request that is not sent from there.
+    # Only the headers of websockets' request are sent, by `http`: nothing of the URI matters but
+    # its path.
     handshake = ClientProtocol(WebSocketURI(False, "", 0, target, ""), extensions=deflate)
     request = handshake.connect()
     headers = {name: value for name, value in request.headers.raw_items() if name != "Host"}

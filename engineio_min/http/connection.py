@@ -108,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
             self.transport.pause_reading()
             return
         if self._held and not self._takes_held:
-            # It was read before reading paused.
+            # These bytes were read before reading was paused.
             self._rest += data
             return
         frames: bytes | None = None
@@ -136,11 +136,11 @@ class HttpConnection(asyncio.Protocol):
                 self._begin_upgrade(reader, frames)
 
     def _kept(self, handover: Handover, data: bytes) -> bytes:
-        """Return what of a read between requests is to be parsed here.
+        """Return the part of `data`, a read between requests, that is to be parsed here.
 
-        Nothing is, as long as the request line is not complete, or the answer to an earlier request
-        is due, or if the request is for another process, which has the connection then. What
-        follows the request waits: it may be for another process.
+        The part is empty as long as the request line is incomplete or the answer to an earlier
+        request is due. It is empty, too, if the request is for another process, which then has the
+        connection. What follows the request waits, because it may be for another process.
         """
         if self.current is not None:
             self._hold(data)
@@ -160,7 +160,7 @@ class HttpConnection(asyncio.Protocol):
         return data[:end]
 
     def _hold(self, data: bytes) -> None:
-        """Keep what follows a request until its turn comes; what follows it waits in the kernel."""
+        """Keep `data`, which follows a request, for later; bytes after it wait in the kernel."""
         self._rest = data + self._rest
         self._held = True
         self.transport.pause_reading()
@@ -342,8 +342,8 @@ class HttpConnection(asyncio.Protocol):
         self.enqueue(exchange)
 
     def hand_over(self) -> bytes:
-        """Let a WebSocket have the TCP connection, for the answer to the current exchange is its
-        first. Return what was read behind its handshake.
+        """Let a WebSocket have the TCP connection and write the answer to its handshake. Return
+        what was read behind the handshake.
         """
         self.current = None
         self._closing = True
@@ -355,7 +355,7 @@ class HttpConnection(asyncio.Protocol):
     # -- time
 
     def _restart_deadline(self) -> None:
-        """Give the peer its time for what it has to do next, unless it has begun to run."""
+        """Start the peer's time for its next step, unless that time is running already."""
         if self._reading:
             return
         limits = self.server.limits

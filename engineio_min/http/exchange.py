@@ -1,4 +1,4 @@
-"""One request on an HTTP/1.1 connection, and its one answer, be it that of a WebSocket's handshake.
+"""One request on an HTTP/1.1 connection, and its one answer, which may open a WebSocket.
 
 `RequestReader` parses, and `HttpConnection` keeps requests in order and in time. Here is what
 belongs to a single request: the body of a POST, as far as it has come, and the answer.
@@ -56,7 +56,7 @@ class ExchangeOwner(Protocol):
         """Write the answer of the current exchange and go on to the next."""
 
     def hand_over(self) -> bytes:
-        """Let a WebSocket have the TCP connection. Return what was read behind its handshake."""
+        """Let a WebSocket have the TCP connection. Return what was read behind the handshake."""
 
 
 class HttpExchange:
@@ -117,8 +117,8 @@ class HttpExchange:
         self._connection.write_response(head, keep_alive=keep_alive)
 
     async def stream(self, response: StreamedResponse) -> None:
-        """Answer piece by piece, as fast as the peer reads. What fails cuts the connection, because
-        nothing else tells the peer that it has not all (RFC 9112, section 8).
+        """Answer piece by piece, as fast as the peer reads. A failure cuts the connection, because
+        nothing else tells the peer that the body is incomplete (RFC 9112, section 8).
         """
         connection = self._connection
         async with contextlib.aclosing(response.pieces) as pieces:

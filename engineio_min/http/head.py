@@ -103,7 +103,7 @@ def refusal(
 ) -> tuple[int, str] | None:
     """Return the status and the reason to refuse a head with, if it cannot be served.
 
-    `size` is how many bytes were read since the head began, which may be more than it has.
+    `size` is how many bytes were read since the head began; some may come after the head.
     """
     if len(target) > limits.request_line:
         return 414, "got a request target that is too long"

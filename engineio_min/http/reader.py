@@ -24,7 +24,7 @@ from engineio_min.transports.body import Body
 PIECE = 8_192
 # The first bytes of the heads that a connection keeps: those of a poll's two methods.
 _KEPT = (b"G", b"P")
-# What the parser is in.
+# Where the parser is.
 _BETWEEN, _IN_HEAD, _IN_BODY = "between requests", "in a head", "in a body"
 
 
@@ -192,7 +192,7 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Most of a handshake are headers: the rules for them come later, for all at once.
+        # A handshake is mostly headers: they are checked later, all at once.
         self._header_lines.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -181,6 +181,7 @@ class HttpServer:
                 # it made itself. Without it a second small packet waits until the peer has
                 # confirmed the first.
                 bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # For the kernel the backlog may be longer than for asyncio.
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
             logger.info("listening on %s", _url(bound.getsockname(), secure=ssl is not None))

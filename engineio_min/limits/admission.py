@@ -55,7 +55,7 @@ class Headcount:
         return len(self._counts)
 
     def of(self, client: str) -> int:
-        """Count those of one address."""
+        """Return how many one address has."""
         return self._counts.get(network_of(client) if ":" in client else client, 0)
 
     def add(self, client: str) -> None:
@@ -64,7 +64,7 @@ class Headcount:
         self._counts[place] = self._counts.get(place, 0) + 1
 
     def remove(self, client: str) -> None:
-        """Count one less."""
+        """Count one fewer."""
         counts = self._counts
         place = network_of(client) if ":" in client else client
         count = counts[place]

@@ -12,16 +12,16 @@ from typing import Final
 
 from engineio_min.option_checks import check_positive
 
-# How many seconds of a loop that stood still count, at most: the kernel keeps less of a client's
-# events. And in how many seconds what has piled up is read.
+# How many seconds of a standstill count, at most: the kernel keeps less of a client's events. And
+# the seconds after it in which what has piled up is read.
 MOST_LOST: Final = 30.0
 READ_BY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`rate` a second in the long run, `burst` at once; more than `tolerance` refusals, before the
-    client has kept still for long enough to be allowed `burst` again, are no mistake.
+    """`rate` tokens a second in the long run, `burst` at once. More than `tolerance` refusals since
+    the client could last take `burst` tokens are no mistake.
 
     Raises:
         UsageError: a number is not above 0.

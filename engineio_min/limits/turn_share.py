@@ -1,13 +1,13 @@
-"""What the large reads of all connections have together of a turn of the event loop.
+"""The share of a turn of the event loop that the large reads of all connections have together.
 
-A connection's share bounds what one costs; with 25 connections of a client, each of which has sent
-a message of 60 KB, the turns took 25 ms, and everybody's ping several of them. So reads that are
-larger than the share that each connection has anyway are taken until a turn's bytes are spent; the
-others wait for the next turns, in their order. Who sends little is never among them, and is read
-in each of these turns.
+A connection's share bounds what one connection costs. With 25 connections of one client, each of
+which had sent a message of 60 KB, a turn took 25 ms, and every client's ping waited for several
+turns. So reads that are larger than the share that each connection has anyway are taken until a
+turn's bytes are spent; the others wait for the next turns, in their order. A client that sends
+little never waits here: it is read in each of these turns.
 
-A byte of JSON may cost twenty times as much as another: of those that wait, a turn takes no more
-once they have taken its time.
+A byte of JSON may cost twenty times as much as another: so a turn takes no more of the reads that
+wait once these have taken `MOST_SECONDS`.
 
 Rejected: to count all reads, which is work for every read of everybody.
 """
@@ -40,8 +40,8 @@ class TurnShare:
         # Whether `_turn` is called in the next turn.
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        # How many of them waited when `_turn` asked for itself: what is read after that, the event
-        # loop may read in the turn that calls it. None if it was asked for by a read.
+        # How many waited when `_turn` asked for its next call: those that come afterwards may come
+        # in the turn of that call, and go on in a later one. None if a read asked for the call.
         self._due: int | None = None
 
     def begin(
@@ -60,7 +60,7 @@ class TurnShare:
         self._left = self._most
 
     def admit(self, size: int) -> bool:
-        """Return whether so many bytes may be taken in this turn, and count them if so."""
+        """Return whether `size` bytes may be taken in this turn, and count them if so."""
         if self._waiting or self._left <= 0:
             return False
         self._left -= size
@@ -68,7 +68,7 @@ class TurnShare:
         return True
 
     def wait(self, size: int, go_on: Callable[[], None]) -> None:
-        """Call `go_on`, which takes so many bytes, in one of the next turns."""
+        """Call `go_on`, which takes `size` bytes, in one of the next turns."""
         self._waiting.append((size, go_on))
         self._ask()
 
@@ -84,7 +84,7 @@ class TurnShare:
         waiting = self._waiting
         ends = self._now() + MOST_SECONDS
         try:
-            # Who waits again, or has been read in this turn before this, has one of the next.
+            # A read that waits again, or that came in this very turn, goes on in one of the next.
             for _ in range(len(waiting) if self._due is None else self._due):
                 if self._left <= 0:
                     break

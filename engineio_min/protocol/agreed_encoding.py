@@ -29,8 +29,7 @@ _TAIL: Final = b"\x00\x00\xff\xff"
 
 
 class AgreedEncoder:
-    """Makes frames as one client, and others that have agreed on the same, reads them; see
-    `Encoder`.
+    """Makes the frames of all clients that have agreed on the same; see `Encoder`.
 
     `window_bits` are those of the compression, None for no compression; messages of `threshold`
     bytes and more are compressed. With `base64` binary messages are text.

@@ -1,9 +1,10 @@
 """What a client sends after our close frame: nothing of it matters but its own close frame.
 
 Until that comes, the rest of what is on its way is passed over by the heads of the frames (RFC
-6455, sections 5.2, 5.5.1 and 7.1.1). They need no authority: no message comes of them, and a stream
-that cannot be read as frames ends by its time. Rejected: to let websockets read them, at the price
-of twenty messages a frame. A client that had lost its connection, because it flooded it, cost most.
+6455, sections 5.2, 5.5.1 and 7.1.1). They need no full check: no message comes of them, and the
+deadline ends a stream that has no frames at all. Rejected: to let websockets read them, at the
+price of twenty messages a frame. Clients that were closed because they flooded the server would
+cost it most.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _CLOSE: Final = 0x08
 
 
 class AwaitedClose:
-    """The frames up to the peer's close frame, of the first of which `missing` bytes are left.
+    """The frames up to the peer's close frame; `missing` bytes of the first have not come yet.
 
     `received` says whether the close frame was there, as a whole.
     """

@@ -24,7 +24,7 @@ _OWN_REFERENCES = 3
 def weigh_packets(packets: list[Packet]) -> int:
     """Estimate the bytes that are held for packets which wait in a list.
 
-    A broadcast that many wait for is there once: of each packet a part counts.
+    A broadcast that waits in many lists is in memory once, so each list counts its part of it.
     """
     return sum(
         (len(packet) + PACKET_OVERHEAD) // max(1, sys.getrefcount(packet) - _OWN_REFERENCES + 1)

@@ -175,7 +175,7 @@ class ClientSession:
         elif kind == CLOSE:
             self._end(TRANSPORT_CLOSE, "got a close packet")
         elif kind not in (PONG, UPGRADE, NOOP):
-            # The name that the official client gives to a packet it cannot read.
+            # The official client gives this reason, too, when it cannot read a packet.
             expected = "expected 1 to 6" if kind != OPEN else "expected it only once"
             self._end(TRANSPORT_ERROR, f"got a packet of type {kind!r}, {expected}")
 

@@ -1,8 +1,8 @@
 """The payload of a large data frame of a client, unmasked as it comes (RFC 6455, section 5.3).
 
 A frame may have as many bytes as a message. To wait for all of it, and then to unmask, copy and
-decode it, would keep the event loop for 5 ms a megabyte. Checked is what websockets checks of the
-head of such a frame: its place in the message, its size, the mask, no reserved bit.
+decode it, would keep the event loop for 5 ms a megabyte. The head of such a frame is checked as
+websockets checks it: its place in the message, its size, the mask, no reserved bit.
 """
 
 from __future__ import annotations

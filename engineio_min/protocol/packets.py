@@ -29,7 +29,7 @@ NOOP = "6"
 PROBE_PING = "2probe"
 PROBE_PONG = "3probe"
 
-# The bytes from which a text packet is long.
+# A text packet is long if it has so many bytes or more.
 LONG: Final = 262_144
 
 # The first character of a binary message that leaves as text.
@@ -54,8 +54,8 @@ class UncompressedBytes(bytes):
 
 
 class LongText(bytes):
-    """A long text packet as UTF-8, of type "4" or "b": one that came, for a receiver that decodes
-    it in steps, or one that a server sends, which need not be decoded and encoded again.
+    """A long text packet as UTF-8, of type "4" or "b". One that came is for a receiver that decodes
+    it in steps; one that a server sends need not be decoded and encoded again.
     """
 
     __slots__ = ()

@@ -158,7 +158,8 @@ class Session:
         self.behind_since = NEVER
         self.events = _NO_EVENTS
         self._timing = timing
-        # Two attributes instead of a function that knows its driver: one object less for each.
+        # Two attributes instead of a function that knows its driver: one object less in each
+        # session.
         self._wake = wake
         self._woken_for = woken_for
         self.queued = _NO_PACKETS
@@ -251,8 +252,8 @@ class Session:
             self._refresh(now)
 
     def _refresh(self, now: float) -> None:
-        # A peer that is busy sending may answer the ping late: its first other packet gives it once
-        # more time.
+        # A peer that is busy sending may answer the ping late: once, its next other packet starts
+        # the timeout anew.
         self._refreshable = False
         self._heartbeat = now + self._timing.ping_timeout
 
@@ -301,7 +302,7 @@ class Session:
             self._note(BacklogChanged())
 
     def fail_slow(self, description: str) -> None:
-        """End a session that is not over, of a peer that does not take what waits for it."""
+        """End the session, which is not over: its peer does not take what waits for it."""
         self.queued = _NO_PACKETS
         self._end(SLOW_CONSUMER, description)
 
@@ -408,9 +409,10 @@ class Session:
     # -- the upgrade
 
     def begin_upgrade(self, now: float, offered: Collection[str]) -> bool:
-        """Return whether a candidate may ask to carry this session (Engine.IO v4, "Upgrade").
+        """Let a candidate ask to carry this session (Engine.IO v4, "Upgrade"); return False to
+        refuse.
 
-        One at a time may, if the server has `offered` a transport to upgrade to.
+        One candidate at a time may ask, if the server has `offered` a transport to upgrade to.
         """
         if self.phase != OPENED or self.upgrade != IDLE or not upgrades(self.transport, offered):
             return False
@@ -522,7 +524,7 @@ class Session:
         self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
         self._note(Closed(reason, description))
         self._alert()
-        # Nothing of it wakes any more, and its driver is free without the garbage collector.
+        # The session wakes nobody any more, and its driver is freed without the garbage collector.
         self._wake, self._woken_for = _asleep, None
 
     def _note(self, event: Event) -> None:

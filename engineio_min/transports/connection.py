@@ -69,7 +69,7 @@ class Exchange(Protocol):
 
         candidate: it comes after the handshake, and has to probe before it carries the session
         (Engine.IO v4, "Upgrade").
-        base64: binary messages leave as text, for the client's query has `b64`.
+        base64: binary messages leave as text, because the client's query has `b64`.
 
         Raises:
             RequestRefused: the WebSocket handshake is invalid; nothing was sent.
@@ -89,7 +89,7 @@ class Departing(Protocol):
 class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
-    `encoder` makes each frame of a turn of the loop once, for all who have agreed on nothing.
+    `encoder` makes each frame of a turn of the loop once, for all connections without an agreement.
     `text_limit` is the most bytes of a text message and of the body of a POST; `long_texts` tells
     whether the application decodes long ones itself, as `LongText`; `compressor` compresses the
     large answers of polls; `wake` has a connection flushed at the end of this turn of the event
@@ -111,15 +111,15 @@ class Engine(Protocol):
     wake: Callable[[Connection], None]
 
     def owners_of(self, request: Request, user: str | None) -> Iterable[Owner]:
-        """Return the address and the user that what is held for a client counts for."""
+        """Return the address and the user whose limits count what is held for a client."""
 
     def agreed_encoder(self, extensions: Sequence[Extension], *, base64: bool) -> Encoder:
-        """Return what makes each frame of a turn of the loop once, for all who have agreed on
-        these; with `base64` binary messages leave as text.
+        """Return the encoder of all connections that have agreed on `extensions`. With `base64`
+        binary messages leave as text.
         """
 
     def forget(self, connection: Connection) -> None:
-        """Count `connection` no more: its session is over."""
+        """Stop counting `connection`: its session is over."""
 
     def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
         """Answer a request with an error and report it."""
@@ -249,7 +249,8 @@ class Connection:
                 self.carrier.resume()
 
     def count_for(self, user: str | None) -> None:
-        """Count what is held for this client for a user, too (`max_held_per_user`); None is nobody.
+        """Count what is held for this client for `user` as well (`max_held_per_user`); None is
+        nobody.
 
         This is for an application that learns after the handshake who the client is; the option
         `user` names the user of a handshake.
@@ -264,7 +265,7 @@ class Connection:
         self.server.account.add(self, size)
 
     def owners(self) -> Iterable[Owner]:
-        """Return whom the held bytes count for besides this connection."""
+        """Return the address and the user that the held bytes count for as well."""
         return self.server.owners_of(self.request, self.user)
 
     def let_go(self) -> None:

@@ -39,7 +39,7 @@ class Departure:
         server.timer.watch(self)
 
     def get(self, exchange: Exchange) -> None:
-        """Answer the GET that was sent together with the close packet, and then that."""
+        """Answer the GET that was sent together with the close packet, then the POST."""
         self._poll(exchange)
         self.answer_close()
 

@@ -55,13 +55,13 @@ class Polling:
         self._posting: Exchange | None = None
         # The POST whose answer waits until the handlers keep up.
         self._deferred: Exchange | None = None
-        # The packets of the POST that had no place in their turn, the bytes that the next one takes
-        # of them, and whether it is asked for.
+        # The packets of the POST that are left for later turns, how many of their bytes the next of
+        # these takes, and whether that turn was asked for.
         self._rest: Iterator[Packet] | None = None
         self._due = 0
         self._sharing = False
-        # The bytes of the POST, and how many of them the server's account counts: all, while there
-        # is such a rest.
+        # The bytes of the POST, and how many of them the server's account counts: all as long as
+        # packets are left.
         self._size = 0
         self._held = 0
         # The last GET that was answered, until the next one comes, and what is left of its answer
@@ -79,7 +79,8 @@ class Polling:
         """Answer a GET, now or as soon as there is something to send."""
         session = self._connection.session
         if self._parked is not None or self._compressing is not None:
-            # The suites ask for exactly this: the second fails, the first ends the session.
+            # The official test suites ask for exactly this: the second fails, the first ends the
+            # session.
             exchange.respond(400, self._headers(exchange, ()), b"")
             self._fail("got a GET while another was waiting")
             return
@@ -368,7 +369,7 @@ class Polling:
 
 
 def _of_one_turn(packets: Iterator[Packet]) -> Iterator[Packet]:
-    """Yield packets until their bytes are those that a turn takes anyway."""
+    """Yield packets until they have the bytes that a turn takes of every connection."""
     left = READ_SHARE
     for packet in packets:
         yield packet

@@ -138,7 +138,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         connection.flush()
 
     def _put_off(self, data: bytes) -> bool:
-        """Return False if a large read may be taken in this turn; leave it for one of the next."""
+        """Leave a large read for one of the next turns. Return False if this turn may take it."""
         if self._connection.server.turn_share.admit(min(len(data), LARGE_SHARE)):
             return False
         stream = self._stream

@@ -1,11 +1,13 @@
 """The listening sockets of the workers, which their supervisor makes and keeps.
 
-Each slot has its own with SO_REUSEPORT, and the kernel spreads the connections over them. Its first
-worker lets it listen: until that serves, connections are refused, and a proxy asks the next server
-instead of waiting. The sockets stay when a worker goes: what has come to a dead worker's socket
-waits for the next worker. If the workers made the listeners, what has come to a dead worker's would
-be lost; if all had one socket, whoever is awake first would serve most. Where SO_REUSEPORT does not
-spread connections, which is everywhere but on Linux, all have one socket.
+Each slot has sockets of its own with SO_REUSEPORT, and the kernel spreads the connections over
+them. The slot's first worker begins to listen on them. Until then connections are refused, and a
+proxy asks the next server instead of waiting. The sockets stay when a worker goes, so connections
+that a dead worker has not accepted wait for the next one.
+
+Rejected: sockets made by the workers (the connections that a dead worker has not accepted would be
+lost), and one socket for all (the worker that is awake first would serve most). Where SO_REUSEPORT
+does not spread connections, which is everywhere but on Linux, all slots have one socket.
 """
 
 from __future__ import annotations

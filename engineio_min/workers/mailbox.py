@@ -57,14 +57,14 @@ class Mailbox:
             known = self._connect(name)
             if known is None:
                 return False
-        way, outbox = known
+        stream, outbox = known
         try:
             taken = outbox.put(content, descriptor)
         except OSError:
             self._lose(name)
             return False
         if outbox.waiting:
-            self._loop.add_writer(way, self._flush, name)
+            self._loop.add_writer(stream, self._flush, name)
         return taken
 
     def forget(self, names: Iterable[str]) -> None:
@@ -73,62 +73,63 @@ class Mailbox:
             self._lose(name)
 
     def close(self) -> None:
-        """Take the mailbox away, and let go of all others."""
+        """Remove the mailbox, and close the streams to and from the other workers."""
         self._loop.remove_reader(self._listener)
         self._listener.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._folder / self.name)
         for name in list(self._outboxes):
             self._lose(name)
-        for way in list(self._inboxes):
-            self._end(way)
+        for stream in list(self._inboxes):
+            self._end(stream)
 
-    # -- the ways to others
+    # -- the streams to others
 
     def _connect(self, name: str) -> tuple[socket.socket, Outbox] | None:
-        way = _unix_socket()
+        stream = _unix_socket()
         try:
-            way.connect(str(self._folder / name))
+            stream.connect(str(self._folder / name))
         except OSError:
             # It is gone, or more workers connect to it at once than it has places for.
-            way.close()
+            stream.close()
             return None
-        self._outboxes[name] = known = (way, Outbox(way, MAX_WAITING, MAX_WAITING_CONNECTIONS))
+        known = (stream, Outbox(stream, MAX_WAITING, MAX_WAITING_CONNECTIONS))
+        self._outboxes[name] = known
         return known
 
     def _flush(self, name: str) -> None:
-        way, outbox = self._outboxes[name]
+        stream, outbox = self._outboxes[name]
         try:
             outbox.flush()
         except OSError:
             self._lose(name)
             return
         if not outbox.waiting:
-            self._loop.remove_writer(way)
+            self._loop.remove_writer(stream)
 
     def _lose(self, name: str) -> None:
-        way, outbox = self._outboxes.pop(name)
-        self._loop.remove_writer(way)
+        stream, outbox = self._outboxes.pop(name)
+        self._loop.remove_writer(stream)
         outbox.close()
 
     # -- what comes
 
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            way, _ = self._listener.accept()
-            way.setblocking(False)
-            self._inboxes[way] = Inbox(way)
-            self._loop.add_reader(way, self._receive, way)
+            stream, _ = self._listener.accept()
+            stream.setblocking(False)
+            self._inboxes[stream] = Inbox(stream)
+            self._loop.add_reader(stream, self._receive, stream)
 
-    def _receive(self, way: socket.socket) -> None:
+    def _receive(self, stream: socket.socket) -> None:
         try:
-            for message in self._inboxes[way].receive():
+            for message in self._inboxes[stream].receive():
                 self._take(message)
         except (EOFError, ConnectionError):
-            self._end(way)
+            self._end(stream)
         except OSError as error:
-            logger.warning("lost the way from another worker (%s); it makes a new one", error)
-            self._end(way)
+            logger.warning("lost the stream from another worker (%s), which makes a new one", error)
+            self._end(stream)
 
     def _take(self, message: Message) -> None:
         try:
@@ -136,15 +137,15 @@ class Mailbox:
         except Exception:
             logger.exception("a message of another worker could not be handled")
 
-    def _end(self, way: socket.socket) -> None:
-        self._loop.remove_reader(way)
-        self._inboxes.pop(way).close()
+    def _end(self, stream: socket.socket) -> None:
+        self._loop.remove_reader(stream)
+        self._inboxes.pop(stream).close()
 
 
 def _unix_socket() -> socket.socket:
-    way = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    way.setblocking(False)
-    return way
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    stream.setblocking(False)
+    return stream
 
 
 def check_private(folder: Path) -> None:

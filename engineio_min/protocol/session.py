@@ -158,8 +158,7 @@ class Session:
         self.behind_since = NEVER
         self.events = _NO_EVENTS
         self._timing = timing
-        # Two attributes instead of a function that knows its driver: one object less in each
-        # session.
+        # Two attributes, and no function that knows its driver: one object less in each session.
         self._wake = wake
         self._woken_for = woken_for
         self.queued = _NO_PACKETS
@@ -409,10 +408,9 @@ class Session:
     # -- the upgrade
 
     def begin_upgrade(self, now: float, offered: Collection[str]) -> bool:
-        """Let a candidate ask to carry this session (Engine.IO v4, "Upgrade"); return False to
-        refuse.
+        """Admit a candidate, which asks to carry the session (Engine.IO v4, "Upgrade").
 
-        One candidate at a time may ask, if the server has `offered` a transport to upgrade to.
+        Return False to refuse it. One at a time is admitted, if `offered` has a transport for it.
         """
         if self.phase != OPENED or self.upgrade != IDLE or not upgrades(self.transport, offered):
             return False

@@ -180,11 +180,11 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
 
 
 def _shown(changes: Iterable[Change]) -> set[str]:
-    """Choose the files whose contents everybody is sent: a slow client has to hold them all."""
+    """Choose the texts that everybody is sent: a slow client has to hold them all."""
     shown = set()
     left = MAX_TOLD
     for path, file, _ in changes:
-        if file is not None and file.size <= min(left, MAX_ANNOUNCED):
+        if file and file.media_type is None and file.size <= min(left, MAX_ANNOUNCED):
             shown.add(path)
             left -= file.size
     return shown

@@ -177,8 +177,8 @@ class Reading:
         """Read contents of one part each, which are the first that are left."""
         found = dict(connection.execute(each(_SHORT, short, 0), tuple(short)))
         for content_hash in short:
-            self._take(found[content_hash])
-            self._finish(content_hash)
+            if self._take(found[content_hash]):
+                self._finish(content_hash)
             self._left.popleft()
             self._begin()
 
@@ -190,17 +190,14 @@ class Reading:
             else connection.execute(_FOLLOWING, (content_hash, self._part))
         ).fetchone()
         part, goes_on = (None, False) if row is None else row
-        size = 0
-        if part is not None:
-            goes_on = self._take(part) and goes_on
-            self._part += 1
-            size = len(part)
-        if part is None or not goes_on:
-            if row is not None:
+        is_wanted = row is not None and (part is None or self._take(part))
+        self._part += 1
+        if part is None or not (is_wanted and goes_on):
+            if is_wanted:
                 self._finish(content_hash)
             self._left.popleft()
             self._begin()
-        return size
+        return len(part or b"")
 
     def _take(self, part: bytes) -> bool:
         """Take a part. Return False if it is not UTF-8, and a text is asked for."""

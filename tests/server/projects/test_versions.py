@@ -173,6 +173,22 @@ async def test_restoring_many_files_tells_a_megabyte(
     assert (await contents(client))["19.txt"] == "19" * 30_000
 
 
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"no \0 text"])
+async def test_nobody_is_told_a_text_of_a_file_that_is_none(connect: Connect, data: bytes) -> None:
+    client, other = await connect(), await connect()
+    await other.ask("project:join", PROJECT)
+    upload = {**PROJECT, "filePath": "logo.png", "data": data}
+    assert (await client.ask("file:upload", upload))["ok"]
+    version = (await client.ask("version:create", PROJECT))["version"]
+    assert (await client.ask("file:delete", {**PROJECT, "filePath": "logo.png"}))["ok"]
+    await other.news()
+    restored = await client.ask("version:restore", {**PROJECT, "versionId": version["id"]})
+    assert restored["changed"] == ["logo.png"]
+    told, _ = await other.hear("file:created")
+    assert told["file"]["mediaType"]
+    assert "content" not in told
+
+
 async def test_restoring_waits_for_locks(connect: Connect) -> None:
     client, other = await connect(), await connect()
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})

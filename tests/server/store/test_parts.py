@@ -112,6 +112,21 @@ def test_what_is_not_there_is_not_read(connection: Connection) -> None:
     assert reading.texts == {}
 
 
+def test_what_is_no_text_is_left_out(connection: Connection) -> None:
+    """The second one after whole parts that are UTF-8, the last one within a character."""
+    others = [b"\xffshort", LONG.encode() + b"\xff", "é".encode()[:1]]
+    given: list[str | bytes] = ["text", *others, LONG, "", "last"]
+    hashes = [parts.add(connection, content).hash for content in given]
+    for asked in (hashes, [hashes[1]], [hashes[2]], [hashes[3]]):
+        reading = Reading(asked)
+        while reading.read_some(connection):
+            pass
+        expected = dict(zip(hashes, given, strict=True))
+        assert reading.texts == {
+            one: expected[one] for one in asked if isinstance(expected[one], str)
+        }
+
+
 def test_many_short_contents_are_read_by_few_statements(tmp_path: Path) -> None:
     with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         texts = [f"{number}" for number in range(120)]

@@ -47,7 +47,8 @@ async def tell(
             )
             texts = await _texts(call, part, shown)
             if services.settings.shares_database:
-                await _look_again(call, part)
+                for path in await _look_again(call, part):
+                    texts.pop(path, None)
             for number, change in enumerate(part, start=1):
                 services.untold.tell(project_id, change.path, texts.get(change.path))
                 if number % TOLD_AT_ONCE == 0:
@@ -73,15 +74,16 @@ async def _texts(
     return {path: texts[one] for path, one in hashes.items() if one in texts}
 
 
-async def _look_again(call: Call[Any], changes: Sequence[Change]) -> None:
+async def _look_again(call: Call[Any], changes: Sequence[Change]) -> list[str]:
     """Take the changes for what the files are by now: another server may have told of something
-    later.
+    later. Return the paths of the files that are not what they were.
     """
     project_id, untold = call.payload.project_id, call.services.untold
     try:
         present = await call.store.files.at(project_id, [change.path for change in changes])
     except EventError:
-        return
+        return []
+    others = []
     for change in changes:
         path, file, _ = change
         now = present.get(path)
@@ -89,3 +91,5 @@ async def _look_again(call: Call[Any], changes: Sequence[Change]) -> None:
             # A file that has come or gone since then is not what this change is about.
             is_there = now is not None and file is not None
             untold.replace(project_id, path, change._replace(file=now) if is_there else None)
+            others.append(path)
+    return others

@@ -60,9 +60,10 @@ async def test_what_another_node_saves_meanwhile_is_not_undone_by_news_of_before
     assert (await task)["ok"]
     for client in (ada, eve):
         news = await all_told(nodes, client)
-        found = [data["file"] for _, data in news if path_of(data) == PATHS[2]]
+        found = [data for _, data in news if path_of(data) == PATHS[2]]
         # The restored content would make it look as if the save was undone.
-        assert {one["revision"] for one in found} == {saved["revision"]}
+        assert {one["file"]["revision"] for one in found} == {saved["revision"]}
+        assert {one.get("content") for one in found} <= {"saved", None}
         assert [data.get("content") for _, data in news if path_of(data) == PATHS[1]] == ["1"]
 
 

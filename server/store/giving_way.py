@@ -8,8 +8,8 @@ time after which a thread must let go of the interpreter.
 So while there is work for the database, the loop looks every millisecond how long it has computed
 since the last look. For that long, and for `MOST` at most, it waits: until the thread is at rest,
 which has either nothing to do or only something to wait for, the disk or another computer. So
-whoever keeps the loop busy waits for those who save. A loop that rests by itself does not wait: the
-thread has its time anyway.
+whoever keeps the loop busy waits for those who save. A loop that rests by itself does not wait, and
+looks less and less often: the thread has its time anyway.
 
 Rejected: to let a thread compute for a shorter time (0.5 ms instead of 5 helps, and each change of
 the thread still costs that much); to wait for the disk (nobody else would be read meanwhile).
@@ -25,11 +25,16 @@ from collections.abc import Callable
 from typing import Final
 
 LOOK: Final = 0.001
-"""Seconds between two looks."""
+"""Seconds between two looks of a busy loop."""
+LONGEST_LOOK: Final = 0.008
+"""Seconds between two looks of a loop that has rested for long."""
 MOST: Final = 0.002
 """Seconds that one look waits at most."""
-RESTING: Final = 0.000_2
-"""Seconds of processor time between two looks up to which a loop is hardly busy."""
+RESTING: Final = 0.2
+"""The part of the time between two looks in which a loop that rests computes at most."""
+
+# Unlike the selector of an event loop, it has nothing of the system to open and to close.
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class AtRest(threading.Event):
@@ -51,7 +56,7 @@ class AtRest(threading.Event):
 
 def _is_readable(socket: int) -> bool:
     try:
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(socket, selectors.EVENT_READ)
             return bool(selector.select(0))
     except (OSError, ValueError):
@@ -66,7 +71,7 @@ class GivingWay:
     loop's thread may call the methods.
     """
 
-    __slots__ = ("_at_rest", "_computed", "_most", "_seen", "_timer", "_works")
+    __slots__ = ("_at_rest", "_computed", "_most", "_pause", "_seen", "_timer", "_works")
 
     def __init__(
         self,
@@ -78,6 +83,8 @@ class GivingWay:
         self._computed = computed
         self._most = most
         self._works = 0
+        # Seconds from the last look to the next one.
+        self._pause = LOOK
         self._seen = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,6 +92,7 @@ class GivingWay:
         """Give way, because there is one more work."""
         self._works += 1
         if self._timer is None:
+            self._pause = LOOK
             self._look_later(loop)
 
     def end(self, works: int) -> None:
@@ -97,10 +105,13 @@ class GivingWay:
         if not self._works:
             return
         computed = self._computed() - self._seen
-        if computed > RESTING:
+        if computed > RESTING * self._pause:
+            self._pause = LOOK
             self._at_rest.wait(min(computed, self._most))
+        else:
+            self._pause = min(2 * self._pause, LONGEST_LOOK)
         self._look_later(loop)
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._seen = self._computed()
-        self._timer = loop.call_later(LOOK, self.look, loop)
+        self._timer = loop.call_later(self._pause, self.look, loop)

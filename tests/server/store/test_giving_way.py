@@ -17,7 +17,7 @@ import pytest
 from server.store import database as database_module
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.giving_way import MOST, RESTING, AtRest, GivingWay
+from server.store.giving_way import LONGEST_LOOK, LOOK, MOST, RESTING, AtRest, GivingWay
 from server.store.jobs import Job, JobQueue
 from server.store.sqlite import Sqlite, SqliteSession
 from tests.server.databases import started
@@ -56,7 +56,7 @@ async def test_the_loop_waits_for_as_long_as_it_has_computed() -> None:
     giving_way = GivingWay(at_rest, processor)
     processor.seconds = 5.0
     giving_way.begin(loop)
-    for seconds in (0.001, RESTING / 2, 0.0, 0.001_5, 60.0):
+    for seconds in (0.001, RESTING * LOOK / 2, 0.0, 0.001_5, 60.0):
         processor.seconds += seconds
         giving_way.look(loop)
     assert at_rest.waits == pytest.approx([0.001, 0.001_5, MOST])
@@ -64,6 +64,32 @@ async def test_the_loop_waits_for_as_long_as_it_has_computed() -> None:
     processor.seconds += 60.0
     giving_way.look(loop)
     assert len(at_rest.waits) == 3
+
+
+async def test_a_loop_that_rests_looks_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, processor = asyncio.get_running_loop(), Processor()
+    pauses: list[float] = []
+
+    def call_later(delay: float, *_: Any) -> asyncio.Handle:
+        pauses.append(delay)
+        return asyncio.Handle(print, (), loop)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    giving_way = GivingWay(Noting(), processor)
+    giving_way.begin(loop)
+    for _ in range(5):
+        # With each look it computes a little, which is less of a longer pause.
+        processor.seconds += RESTING * LOOK
+        giving_way.look(loop)
+    assert pauses == [LOOK, 2 * LOOK, 4 * LOOK, LONGEST_LOOK, LONGEST_LOOK, LONGEST_LOOK]
+    # Once it is busy, and when there is work again, it looks often.
+    processor.seconds += RESTING * LONGEST_LOOK + LOOK
+    giving_way.look(loop)
+    giving_way.look(loop)
+    giving_way.end(1)
+    giving_way.look(loop)
+    giving_way.begin(loop)
+    assert pauses[6:] == [LOOK, 2 * LOOK, LOOK]
 
 
 async def test_the_loop_looks_again_until_there_is_no_work() -> None:

@@ -8,6 +8,7 @@ goes wrong at the start is one line on stderr.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -55,6 +56,8 @@ def main() -> int:
     for line in settings.outdated:
         logger.warning("%s", line)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    # What was imported stays: no collection of garbage looks at it, nor the last one, at the end.
+    gc.freeze()
     place = take_place()
     try:
         if place is not None:

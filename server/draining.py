@@ -1,9 +1,10 @@
 """Lets the clients of a server that is about to end come back to others, and miss nothing.
 
-They are told one after the other, because all at once would be a crowd at the others. A client that
-understands the event waits for what it is owed, and goes; the page and the SDKs come back at once.
-Others, such as the official client, are disconnected in a moment in which they are owed nothing,
-and come back after their usual delay. Until then everything is served as always.
+They are told one after the other, because all at once would be a crowd at the others, and whoever
+works there would wait for it. A client that understands the event waits for what it is owed, and
+goes; the page and the SDKs come back at once. Others, such as the official client, are disconnected
+in a moment in which they are owed nothing, and come back after their usual delay. Until then
+everything is served as always.
 
 Rejected: disconnecting each as soon as it is told, because what it sends in that moment is lost;
 and letting all go by themselves, because a client that does not listen would be cut off in the end
@@ -19,9 +20,9 @@ from server.api.socket_announcements import ServerDraining
 from socketio_min import Server
 from socketio_min.server.connection import ServerConnection
 
-SPREAD_SECONDS: Final = 3.0
+SPREAD_SECONDS: Final = 8.0
 """Seconds within which all clients are told, if there are many."""
-EACH_SECONDS: Final = 0.02
+EACH_SECONDS: Final = 0.2
 """Seconds from telling one client to telling the next, if there are few."""
 LEAVE_SECONDS: Final = 1.0
 """Seconds after which a client that was told is disconnected as soon as it is owed nothing."""

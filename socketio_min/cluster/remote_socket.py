@@ -9,6 +9,7 @@ from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.gathering import gather_acks
 from socketio_min.errors import Disconnected
 from socketio_min.protocol.handshake import Handshake
+from socketio_min.protocol.rooms import RoomNames, room_names
 
 
 class RemoteSocket:
@@ -61,18 +62,22 @@ class RemoteSocket:
             raise Disconnected(f"the socket disconnected before it acknowledged {event!r}")
         return responses[0]
 
-    def join(self, rooms: str | Iterable[str]) -> None:
-        """Make the socket join a room, or several; the limits of its server hold."""
-        self._adapter.add_sockets(self._options, _names(rooms))
+    def join(self, rooms: RoomNames) -> None:
+        """Make the socket join a room, or several; the limits of its server hold.
 
-    def leave(self, rooms: str | Iterable[str]) -> None:
-        """Make the socket leave a room, or several."""
-        self._adapter.delete_sockets(self._options, _names(rooms))
+        Raises:
+            UsageError: a name is no str.
+        """
+        self._adapter.add_sockets(self._options, room_names(rooms))
+
+    def leave(self, rooms: RoomNames) -> None:
+        """Make the socket leave a room, or several.
+
+        Raises:
+            UsageError: a name is no str.
+        """
+        self._adapter.delete_sockets(self._options, room_names(rooms))
 
     def disconnect(self, *, close: bool = False) -> None:
         """Disconnect the client from the namespace; with `close`, its whole connection."""
         self._adapter.disconnect_sockets(self._options, close=close)
-
-
-def _names(rooms: str | Iterable[str]) -> tuple[str, ...]:
-    return (rooms,) if isinstance(rooms, str) else tuple(rooms)

@@ -212,6 +212,16 @@ async def test_too_many_pending_acknowledgements_are_the_caller_s_error() -> Non
 # --- sockets of other servers
 
 
+def test_a_room_of_a_remote_socket_is_named_by_a_text() -> None:
+    """The call that names it fails, and no message about it reaches the socket's server."""
+    handshake: Any = None
+    remote = RemoteSocket(Server().adapter, "id", handshake, (), {})
+    names: Any = ["red", 1]
+    for change in (remote.join, remote.leave):
+        with pytest.raises(UsageError, match="got 1 as the name of a room, expected a str"):
+            change(names)
+
+
 async def test_sockets_of_other_servers_are_fetched() -> None:
     async with pair() as (_, a, b):
         _, here = await a.join()

@@ -23,7 +23,6 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
@@ -33,7 +32,7 @@ from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.foreign_names import tells_names
-from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.handlers import ALL, check_call, check_event, check_handler, require_plain
 from socketio_min.registration import Function, Handler
 
 logger = logging.getLogger("socketio_min")
@@ -42,6 +41,7 @@ Result = TypeVar("Result")
 
 # How long the goodbye may take when the interpreter exits, in seconds.
 CLOSE_TIMEOUT = 5.0
+_FOR_CLIENT = "asynchronous ones are for Client"
 
 
 class _Runner:
@@ -205,7 +205,7 @@ class BlockingNamespace:
 
         def register(function: Function) -> Function:
             check_handler(event, function, RULES.lifecycle)
-            _require_plain(function, f"the handler of {event!r}", "which may block")
+            require_plain(function, f"the handler of {event!r}", _FOR_CLIENT)
             self._namespace.on(event, _in_thread(self._runner, contained(function)))
             return function
 
@@ -223,7 +223,7 @@ class BlockingNamespace:
             UsageError: it cannot be called so, or is asynchronous.
         """
         check_call("a listener of on_any", listener, "event", more=True)
-        _require_plain(listener, "a listener of on_any", "which must not block")
+        require_plain(listener, "a listener of on_any", _FOR_CLIENT)
         self._namespace.on_any(contained(listener))
         return listener
 
@@ -327,13 +327,6 @@ class BlockingClient(BlockingNamespace):
     def close(self) -> None:
         """Leave every namespace and end the threads; the client is not used again."""
         self._finalizer()
-
-
-def _require_plain(function: Handler, what: str, which: str) -> None:
-    if iscoroutinefunction(function):
-        raise UsageError(
-            f"{what} must be a plain function, {which}; asynchronous ones are for Client"
-        )
 
 
 def contained(function: Function) -> Function:

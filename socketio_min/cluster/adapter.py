@@ -9,7 +9,7 @@ adapter does the same for its own sockets and tells the other servers.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.recovery import Recovery, Restored, Session
@@ -51,6 +51,10 @@ class BroadcastOptions(NamedTuple):
     def without(self, rooms: Iterable[str]) -> BroadcastOptions:
         """Return the same options without the sockets of more rooms."""
         return self._replace(except_=_distinct((*self.except_, *rooms)))
+
+
+# No rooms and no flags.
+PLAIN: Final = BroadcastOptions()
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:

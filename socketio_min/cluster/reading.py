@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.adapter import PLAIN, BroadcastOptions
 from socketio_min.errors import PacketError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.packets import MAX_EVENT_NAME, RESERVED_EVENTS
@@ -52,13 +52,22 @@ def read_text(value: Any, what: str) -> str:
     return value
 
 
-def read_request_id(value: Any) -> str | None:
+def read_request_id(value: Any) -> str:
+    """Return the id of a request that wants an answer, or of the request that an answer is for.
+
+    Raises:
+        PacketError: it is no text.
+    """
+    return read_text(value, "the id of a request")
+
+
+def read_optional_request_id(value: Any) -> str | None:
     """Return the id of a request that wants an answer, None for one that does not.
 
     Raises:
         PacketError: it is no text.
     """
-    return None if value is None else read_text(value, "the id of a request")
+    return None if value is None else read_request_id(value)
 
 
 def read_rooms(value: Any) -> tuple[str, ...]:
@@ -95,7 +104,7 @@ def read_options(value: Any) -> BroadcastOptions:
     flags = fields.get("flags")
     rooms, except_ = read_rooms(fields.get("rooms")), read_rooms(fields.get("except"))
     if not flags:
-        return BroadcastOptions(rooms, except_) if rooms or except_ else _EVERYBODY
+        return BroadcastOptions(rooms, except_) if rooms or except_ else PLAIN
     flags = read_map(flags, "flags")
     return BroadcastOptions(
         rooms,
@@ -104,9 +113,6 @@ def read_options(value: Any) -> BroadcastOptions:
         compress=flags.get("compress") is not False,
         timeout=_timeout(flags.get("timeout")),
     )
-
-
-_EVERYBODY = BroadcastOptions()
 
 
 def _timeout(milliseconds: Any) -> float | None:

@@ -42,6 +42,7 @@ from socketio_min.cluster.reading import (
     read_event,
     read_list,
     read_map,
+    read_optional_request_id,
     read_options,
     read_request_id,
     read_rooms,
@@ -217,10 +218,6 @@ def _read_flag(value: Any) -> bool:
     return value
 
 
-def _read_id(value: Any) -> str:
-    return read_text(value, "the id of a request")
-
-
 def _read_sockets(value: Any) -> list[Any]:
     return read_list(value, "sockets")
 
@@ -231,14 +228,14 @@ def _read_any(value: Any) -> Any:
 
 # The messages that workers have for each other, and what reads each field.
 _KINDS: dict[str, tuple[Callable[..., Any], tuple[Callable[[Any], Any], ...]]] = {
-    "Broadcast": (Broadcast, (read_event, read_options, read_request_id)),
+    "Broadcast": (Broadcast, (read_event, read_options, read_optional_request_id)),
     "Join": (Join, (read_options, read_rooms)),
     "Leave": (Leave, (read_options, read_rooms)),
     "Disconnect": (Disconnect, (read_options, _read_flag)),
-    "Fetch": (Fetch, (read_options, _read_id)),
-    "ServerEvent": (ServerEvent, (read_server_event, read_request_id)),
-    "ClientCount": (ClientCount, (_read_id, read_count)),
-    "Acknowledgement": (Acknowledgement, (_read_id, _read_any)),
-    "Fetched": (Fetched, (_read_id, _read_sockets)),
-    "ServerAnswer": (ServerAnswer, (_read_id, _read_any)),
+    "Fetch": (Fetch, (read_options, read_request_id)),
+    "ServerEvent": (ServerEvent, (read_server_event, read_optional_request_id)),
+    "ClientCount": (ClientCount, (read_request_id, read_count)),
+    "Acknowledgement": (Acknowledgement, (read_request_id, _read_any)),
+    "Fetched": (Fetched, (read_request_id, _read_sockets)),
+    "ServerAnswer": (ServerAnswer, (read_request_id, _read_any)),
 }

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Never, NoReturn, Protocol
 
-from socketio_min.cluster.adapter import Adapter, BroadcastOptions
+from socketio_min.cluster.adapter import PLAIN, Adapter
 from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import LimitReached, UsageError
@@ -101,7 +101,7 @@ class Namespace(Registration):
     # -- sending
 
     def _everybody(self) -> BroadcastOperator:
-        return BroadcastOperator(self, _EVERYBODY)
+        return BroadcastOperator(self, PLAIN)
 
     def emit(self, event: str, *args: Any, **elsewhere: Never) -> None:
         """Send an event to everybody in the namespace. Never blocks.
@@ -112,7 +112,7 @@ class Namespace(Registration):
         """
         if elsewhere:
             refuse_arguments("emit", elsewhere)
-        self.adapter.broadcast((event, *args), _EVERYBODY)
+        self.adapter.broadcast((event, *args), PLAIN)
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
         """Select the sockets in `rooms`."""
@@ -384,6 +384,3 @@ def _is_misfit(error: BaseException) -> bool:
     """Return whether a call failed because of its arguments, before the function ran."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
-
-
-_EVERYBODY = BroadcastOptions()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
-from socketio_min.cluster.adapter import BroadcastOptions, RecoveringAdapter
+from socketio_min.cluster.adapter import PLAIN, RecoveringAdapter
 from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.server.broadcast import SocketOperator
 from socketio_min.server.recoveries import Recoveries
@@ -85,14 +85,14 @@ class RecoverableSocket(Socket):
         self._link.supersede(self)
 
     def emit(self, event: str, *args: Any) -> None:
-        self.adapter.emit(self, self.pid, (event, *args), _PLAIN)
+        self.adapter.emit(self, self.pid, (event, *args), PLAIN)
 
     @property
     def volatile(self) -> SocketOperator:
-        return RecoverableSocketOperator(self, _PLAIN).volatile
+        return RecoverableSocketOperator(self, PLAIN).volatile
 
     def compress(self, compress: bool) -> SocketOperator:
-        return RecoverableSocketOperator(self, _PLAIN).compress(compress)
+        return RecoverableSocketOperator(self, PLAIN).compress(compress)
 
 
 class RecoverableSocketOperator(SocketOperator):
@@ -116,6 +116,3 @@ def offset_in(auth: dict[str, Any] | None) -> str | None:
     offset = None if auth is None else auth.get("offset")
     # Offsets are text: the server has never given anything else.
     return offset if offset is None or isinstance(offset, str) else ""
-
-
-_PLAIN = BroadcastOptions()

@@ -11,7 +11,7 @@ from engineio_min.dates import http_date
 from engineio_min.ids import random_id
 from engineio_min.protocol.backlog import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from engineio_min.protocol.packets import Packet
-from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
+from socketio_min.cluster.adapter import PLAIN, AckCallback, BroadcastOptions, Output
 from socketio_min.errors import Disconnected, LimitReached, UsageError
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.handshake import Handshake
@@ -189,11 +189,11 @@ class Socket:
     @property
     def volatile(self) -> SocketOperator:
         """Return what sends events that are dropped if the client cannot take them at once."""
-        return SocketOperator(self, _PLAIN).volatile
+        return SocketOperator(self, PLAIN).volatile
 
     def compress(self, compress: bool) -> SocketOperator:
         """Set whether the transport may compress what is sent."""
-        return SocketOperator(self, _PLAIN).compress(compress)
+        return SocketOperator(self, PLAIN).compress(compress)
 
     @property
     def broadcast(self) -> BroadcastOperator:
@@ -242,8 +242,8 @@ class Socket:
                 )
             if name != self.id and name in self.namespace.sockets:
                 raise UsageError(
-                    "got the id of another socket as the name of a room; "
-                    "joining it would read along what is sent to that socket"
+                    "got the id of another socket as the name of a room: "
+                    "who joins it would also get what is sent to that socket"
                 )
         self.namespace.adapter.add_all(self.id, names)
 
@@ -389,6 +389,3 @@ class BeforeConnect:
     def _count(self, weight: int) -> None:
         before, self._weight = self._weight, weight
         self._link.connection.hold(weight - before)
-
-
-_PLAIN = BroadcastOptions()

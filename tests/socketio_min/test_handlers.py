@@ -111,7 +111,7 @@ def test_a_blocking_client_awaits_nothing() -> None:
 
     client = BlockingClient("http://localhost")
     try:
-        with pytest.raises(UsageError, match="'x' must be a plain function, which may block"):
+        with pytest.raises(UsageError, match="'x' must be a plain function, not async"):
             client.on("x", later)
     finally:
         client.close()

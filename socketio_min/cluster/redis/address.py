@@ -73,21 +73,21 @@ def _address(
             password=password,
             database=_database(database),
         )
-    kind, _, way = parts.scheme.partition("+")
-    if kind not in ("redis", "rediss") or way not in ("", "sentinel", "cluster"):
+    kind, _, topology = parts.scheme.partition("+")
+    if kind not in ("redis", "rediss") or topology not in ("", "sentinel", "cluster"):
         raise ValueError("the scheme is unknown")
-    port = SENTINEL_PORT if way == "sentinel" else PORT
+    port = SENTINEL_PORT if topology == "sentinel" else PORT
     places = parts.netloc.rpartition("@")[2].split(",")
-    if way == "" and len(places) > 1:
+    if topology == "" and len(places) > 1:
         raise ValueError("there are several hosts")
     hosts = tuple(_host(place, port) for place in places)
     service = None
     database = parts.path.strip("/")
-    if way == "sentinel":
+    if topology == "sentinel":
         service, _, database = database.partition("/")
         if not service:
             raise ValueError("the name of the server is missing")
-    if way == "cluster" and _database(database):
+    if topology == "cluster" and _database(database):
         raise ValueError("a cluster has no database but 0")
     return Address(
         hosts=hosts,
@@ -95,7 +95,7 @@ def _address(
         username=username,
         password=password,
         database=_database(database),
-        cluster=way == "cluster",
+        cluster=topology == "cluster",
         tls=(tls or ssl.create_default_context()) if kind == "rediss" else None,
     )
 

@@ -32,6 +32,7 @@ from socketio_min.cluster.reading import (
     read_event,
     read_list,
     read_map,
+    read_optional_request_id,
     read_options,
     read_request_id,
     read_rooms,
@@ -152,21 +153,21 @@ def _read_request(fields: dict[Any, Any]) -> Request | None:
     kind = fields.get("type")
     if kind == _SERVER_SIDE_EMIT:
         return ServerEvent(
-            read_server_event(fields.get("data")), read_request_id(fields.get("requestId"))
+            read_server_event(fields.get("data")), read_optional_request_id(fields.get("requestId"))
         )
     if kind == _SOCKETS:
         return ListSockets(
             read_options({"rooms": fields.get("rooms")}),
-            read_text(fields.get("requestId"), "the id of a request"),
+            read_request_id(fields.get("requestId")),
         )
     if kind == _ALL_ROOMS:
-        return ListRooms(read_text(fields.get("requestId"), "the id of a request"))
+        return ListRooms(read_request_id(fields.get("requestId")))
     if kind == _BROADCAST:
         packet = read_map(fields.get("packet"), "a packet")
         return Broadcast(
             read_event(packet.get("data")),
             read_options(fields.get("opts")),
-            read_text(fields.get("requestId"), "the id of a request"),
+            read_request_id(fields.get("requestId")),
         )
     if kind not in _TYPES.values() or fields.get("opts") is None:
         # The forms for one socket, by its id, are older than version 8.
@@ -178,7 +179,7 @@ def _read_request(fields: dict[Any, Any]) -> Request | None:
         return Leave(options, read_rooms(fields.get("rooms")))
     if kind == _REMOTE_DISCONNECT:
         return Disconnect(options, fields.get("close") is True)
-    return Fetch(options, read_text(fields.get("requestId"), "the id of a request"))
+    return Fetch(options, read_request_id(fields.get("requestId")))
 
 
 def encode_response(message: Response) -> bytes:

@@ -376,7 +376,7 @@ class ClusterLink:
         return link
 
     def channel_lost(self, link: NodeLink, channel: bytes) -> None:
-        """Find another place for a channel that a node has not, or no more."""
+        """Find another place for a channel that a node does not have, or has no more."""
         if self._channels.lose(link, channel):
             self._stale.set()
 

@@ -24,6 +24,7 @@ from socketio_min.cluster.reading import (
     read_event,
     read_list,
     read_map,
+    read_optional_request_id,
     read_options,
     read_request_id,
     read_rooms,
@@ -140,7 +141,7 @@ def read_message(value: Any) -> tuple[str, str, Message | None]:
 
 
 def _request_id(data: dict[Any, Any]) -> str:
-    return read_text(data.get("requestId"), "the id of a request")
+    return read_request_id(data.get("requestId"))
 
 
 def _read_broadcast(data: dict[Any, Any]) -> Broadcast:
@@ -150,7 +151,7 @@ def _read_broadcast(data: dict[Any, Any]) -> Broadcast:
     return Broadcast(
         read_event(packet.get("data")),
         read_options(data.get("opts")),
-        read_request_id(data.get("requestId")),
+        read_optional_request_id(data.get("requestId")),
     )
 
 
@@ -168,7 +169,7 @@ _READERS: dict[int, Any] = {
         _request_id(data), read_list(data.get("sockets"), "sockets")
     ),
     _SERVER_SIDE_EMIT: lambda data: ServerEvent(
-        read_server_event(data.get("packet")), read_request_id(data.get("requestId"))
+        read_server_event(data.get("packet")), read_optional_request_id(data.get("requestId"))
     ),
     _SERVER_SIDE_EMIT_RESPONSE: lambda data: ServerAnswer(_request_id(data), data.get("packet")),
     _BROADCAST_CLIENT_COUNT: lambda data: ClientCount(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.adapter import PLAIN, BroadcastOptions
 from socketio_min.cluster.messages import Disconnect, Join, Leave, ServerEvent
 from socketio_min.cluster.reading import write_options
 from socketio_min.cluster.redis.classic_wire import encode_request
@@ -35,14 +35,14 @@ class Emission:
         publish: Publish,
         key: str,
         namespace: str = "/",
-        options: BroadcastOptions | None = None,
+        options: BroadcastOptions = PLAIN,
         *,
         nobody: bool = False,
     ) -> None:
         self._publish = publish
         self._key = key
         self._namespace = namespace
-        self._options = BroadcastOptions() if options is None else options
+        self._options = options
         self._nobody = nobody
 
     def _with(self, options: BroadcastOptions, *, nobody: bool = False) -> Emission:

@@ -65,9 +65,9 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._paused = False
-        self._up = asyncio.Event()
-        # One is set while the link is connected, the other when an attempt to connect has failed.
-        self._tried = asyncio.Event()
+        # Set while the link is connected, and once the first attempt to connect after a loss has
+        # ended, in one way or the other.
+        self._up, self._tried = asyncio.Event(), asyncio.Event()
         # Whether the connection is lost or could not be made; False before the first attempt.
         self.away = False
         self._ended: asyncio.Future[str] | None = None
@@ -133,7 +133,9 @@ class Link:
                         logger.warning("cannot connect to Redis at %s: %s", self.address, reason)
                 else:
                     backoff.reset()
-                    told = await self._serve()
+                    await self._serve()
+                    # The loss has been logged.
+                    told = True
                 await asyncio.sleep(backoff.next_delay())
         finally:
             self._disconnected()
@@ -162,8 +164,8 @@ class Link:
             connection.abort("the login failed")
             raise
 
-    async def _serve(self) -> bool:
-        """Use the connection until it ends. Return True: the loss has been logged."""
+    async def _serve(self) -> None:
+        """Use the connection until it ends."""
         connection, ended = self._connection, self._ended
         assert connection is not None
         assert ended is not None
@@ -193,7 +195,6 @@ class Link:
         )
         # These commands may have arrived or not.
         self._lost += connection.unanswered
-        return True
 
     def _failed(self) -> None:
         self._tried.set()

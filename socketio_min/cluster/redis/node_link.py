@@ -23,7 +23,7 @@ class Router(Protocol):
         """Send what a node has refused to the one that has the slot."""
 
     def channel_lost(self, link: NodeLink, channel: bytes) -> None:
-        """Find another place for a channel that a node has not, or no more."""
+        """Find another place for a channel that a node does not have, or has no more."""
 
     def link_failed(self) -> None:
         """Note that a node cannot be reached."""

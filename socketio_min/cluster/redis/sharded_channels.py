@@ -66,7 +66,7 @@ class ShardedChannels:
             link.subscribe_shard(channel, self._take)
 
     def lose(self, link: NodeLink, channel: bytes) -> bool:
-        """Take notice that the node of `link` has not the channel. Return whether it was there."""
+        """Note that the node of `link` does not have the channel. Return whether it was there."""
         if self._places.get(channel) is not link:
             return False
         del self._places[channel]
@@ -74,7 +74,7 @@ class ShardedChannels:
         return True
 
     def forget_places(self) -> None:
-        """Take notice that all links are closed."""
+        """Note that all links are closed."""
         self._places.clear()
 
     def _take(self, channel: bytes, message: bytes) -> None:

@@ -23,7 +23,7 @@ class SlotTable:
         self._owners.clear()
 
     def move(self, slot: int, node: Node) -> None:
-        """Take notice that a slot is at `node` now."""
+        """Note that a slot is at `node` now."""
         self._owners[slot] = node
 
     @property

@@ -1,8 +1,8 @@
 """Which node of a Redis Cluster has a key or a sharded channel.
 
 A cluster has 16,384 slots, each of one master; its replicas know the same. A node that is asked for
-a slot of another says so: MOVED when the slot has gone there, ASK while it is on its way. Redis
-Cluster Specification, "Key distribution model" and "Redirection and resharding".
+another node's slot names that node: with MOVED when the slot has gone there, with ASK while it is
+on its way. Redis Cluster Specification, "Key distribution model" and "Redirection and resharding".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Shard(NamedTuple):
 
 
 class Redirection(NamedTuple):
-    """The refusal of a node that has not the slot; `node` has it, None if that is not known.
+    """The refusal of a node that does not have the slot; `node` has it, None if that is not known.
 
     `moved` tells whether later commands for the slot go to `node`, too.
     """

@@ -16,8 +16,8 @@ from itertools import islice
 from socketio_min.cluster.adapter import Recoverable
 from socketio_min.cluster.recovery import Session
 
-# How often due sessions are looked for between two writings of one session; each time a share is
-# written.
+# How many times due sessions are looked for between two writings of one session; each time a share
+# of all is written.
 LOOKS = 200
 
 

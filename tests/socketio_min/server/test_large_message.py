@@ -287,7 +287,7 @@ class Dropping:
     def peer(self) -> GradualPeer:
         raise NotImplementedError
 
-    def receive_small(self, message: str | bytes) -> None:
+    def receive_any(self, message: str | bytes) -> None:
         self.large.drop()
 
     def take_completed(self, packet: Packet | None, weight: int) -> None:

@@ -1,4 +1,4 @@
-"""When a handler has failed, on a server and on a client alike.
+"""What counts as a handler's failure, on a server and on a client alike.
 
 A handler is anything the application registers. It fails with any `Exception`, and with the
 `CancelledError` of something else that it waited for: only the cancellation of its own task is an

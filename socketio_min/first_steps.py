@@ -76,7 +76,7 @@ class FirstSteps:
         try:
             result = task.step(coroutine)
         except BaseException as error:
-            # It has ended the steps, too.
+            # The error has ended `steps`, too.
             task.begin_steps()
             if isinstance(error, asyncio.CancelledError) and task.cancelling():
                 raise OwnCancellation from error
@@ -121,7 +121,7 @@ class FirstSteps:
 
 
 class Begun:
-    """A coroutine that has suspended in its first step: who awaits this has its result."""
+    """A coroutine that has suspended in its first step; awaiting this gives its result."""
 
     __slots__ = ("_awaited", "_context", "_task")
 
@@ -194,7 +194,7 @@ class Rest(Coroutine[Any, Any, None]):
     """What a handler's task runs: from the handler's second step on `_runs`, in `_context`.
 
     `coroutine` is the handler's, and what the task shows. `_awaited` is what its first step waits
-    for. If nothing is to be run, the task ends at once, and is nobody's spare one any longer.
+    for. If nothing is to be run, the task ends at once, and is no spare one any longer.
     """
 
     __slots__ = ("_awaited", "_context", "_owner", "_runs", "coroutine")

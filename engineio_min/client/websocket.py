@@ -38,7 +38,7 @@ class PacketSink(Protocol):
         """Learn that no more packets will come, nor leave."""
 
     def writable_changed(self, websocket: ClientWebSocket) -> None:
-        """Take notice that `websocket.writable` has changed."""
+        """Note that `websocket.writable` has changed."""
 
 
 async def open_websocket(

@@ -211,7 +211,7 @@ class HttpExchange:
             self.body.complete()
 
     def abort(self) -> None:
-        """Take notice that the peer is gone."""
+        """Note that the peer is gone."""
         self._responded = True
         if self.body is not None:
             self.body.stop()

@@ -137,7 +137,7 @@ class Listener(Protocol):
     """What hears of the end of a connection."""
 
     def closed(self, reason: str) -> None:
-        """Take notice that the connection is over."""
+        """Note that the connection is over."""
 
 
 class Connection:

@@ -9,8 +9,8 @@ from typing import Any
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.errors import AcknowledgementTimeout
 
-# The servers are asked for their names in this last part of a question's time, but in no more than
-# so many seconds.
+# The servers are asked for their names in the last part of a question's time: so much of it, and so
+# many seconds at most.
 NAMING_PART, NAMING_MOST = 0.25, 0.5
 
 

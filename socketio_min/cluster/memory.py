@@ -1,4 +1,6 @@
-"""The rooms of one process, and its own part of every cluster's work."""
+"""The rooms of one process, and what every cluster's adapter does for the sockets of its own
+server.
+"""
 
 from __future__ import annotations
 

@@ -48,9 +48,9 @@ class Recovery:
     max_packets, max_bytes: events that are kept, of all namespaces together; none is kept for
     longer than `max_disconnection`.
     max_sessions: sessions that are kept; one more ends the one that waits longest.
-    expired: called with each `Session` that has ended because its client did not come back in time,
-    or with an offset that is too old, or was refused, or since there is no room for it, or the
-    server closes; may be asynchronous.
+    expired: called with each `Session` that ends without having been restored: its client did not
+    come back in time, brought an offset that is too old, or was refused; or `max_sessions` was
+    reached, or the server closes. May be asynchronous.
 
     Raises:
         UsageError: an option has a value that it cannot have.

@@ -162,8 +162,8 @@ class RecoveringMemoryAdapter(MemoryAdapter):
         for room in rooms:
             if room != socket_id and self._recovery.is_away(name, room):
                 raise UsageError(
-                    "got the id of a socket whose client may come back as the name of a room; "
-                    "joining it would read along what is sent to that socket"
+                    "got the id of a socket whose client may come back as the name of a room: "
+                    "who joins it would also get what is sent to that socket"
                 )
         super().add_all(socket_id, rooms)
         last = self._recovery.log.last

@@ -1,9 +1,9 @@
 """The rooms that one socket was in, at each number of the log of events.
 
-Recovery sends again what the socket missed, no more and no less. Its rooms at the end do not tell
-that: an event may have gone to a room before the socket joined it, or before it left it. So each
-room has the number after which the socket was in it, and what was left is remembered until a client
-can no longer ask for it.
+Recovery sends again what the socket missed, no more and no less. The socket's last rooms do not
+tell that: an event may have gone to one of them before the socket joined it, or to another room
+before the socket left that. So each room has the number after which the socket was in it, and rooms
+that were left are remembered until a client can no longer ask for their events.
 """
 
 from __future__ import annotations

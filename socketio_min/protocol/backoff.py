@@ -27,8 +27,8 @@ class Backoff:
     def next_delay(self) -> float:
         """Count an attempt, and return how long to wait before it.
 
-        It doubles with each attempt, up to `delay_max`, and is then moved by at most `factor` of
-        itself.
+        The delay doubles with each attempt, up to `delay_max`, and is then moved by at most
+        `factor` of itself.
         """
         # The exponent is bounded because a float is.
         delay = min(self._delay * 2.0 ** min(self.attempts, 100), self._delay_max)

@@ -45,7 +45,7 @@ from socketio_min.protocol.weights import has_more_values
 MAX_SLOW: Final = 1_000_000
 MAX_SLOW_VALUES: Final = 3_000
 MAX_SLOW_ESCAPES: Final = 100_000
-# Characters up to which an event is told apart by a glance.
+# Characters of the longest event that `decode_plain_event` decodes.
 MAX_PLAIN: Final = 4_096
 # A text that is too deep has more characters, and so has one with a name that is too long.
 _SURELY_FLAT: Final = 2 * MAX_DEPTH
@@ -77,7 +77,7 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
             return None
         ack_id = int(digits)
         body = body[bracket:]
-    # What is refused would be parsed twice.
+    # Asked before parsing: `decode` parses again what is refused here.
     is_long = len(body) > _SURELY_FLAT
     if is_long and (len(body) > MAX_PLAIN or body.count("[") + body.count("{") > MAX_DEPTH):
         return None
@@ -205,7 +205,7 @@ def _loads(text: str, start: int, max_values: int) -> Any:
 
 
 def refuse_values(text: str, max_values: int) -> NoReturn:
-    """Refuse the packet `text` for it has too many values."""
+    """Refuse the packet `text` because it has too many values."""
     refuse(text, f"expected at most {max_values} values (max_values)")
 
 

@@ -91,7 +91,8 @@ def decode_rest_gradually(
 class Scan:
     """One pass over JSON from `start` on, which takes its long strings out.
 
-    `weight` is what the JSON takes once it is decoded, in bytes.
+    `shown` is the beginning of the packet, for errors. `weight` is what the JSON takes once it is
+    decoded, in bytes.
     """
 
     def __init__(self, data: bytes, start: int, max_values: int, marker: str, shown: str) -> None:
@@ -101,7 +102,7 @@ class Scan:
         self._marker = marker
         self._shown = shown
         self._count = 1
-        # What is left without the long strings, and these.
+        # The JSON without its long strings, and the long strings.
         self._bare: list[bytes] = []
         self._bare_size = 0
         self._strings: list[str] = []
@@ -168,7 +169,7 @@ class Scan:
         self._strings.append("".join(slices))
 
     def _leave(self, part: bytes) -> None:
-        """Leave a part where it is."""
+        """Keep a part of the JSON as it is, but for repeated spaces."""
         if len(part) > _MANY_SPACES:
             # Any number of spaces mean the same as one.
             part = _SPACES.sub(b" ", part)

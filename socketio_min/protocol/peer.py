@@ -80,7 +80,8 @@ class Peer(Generic[Joined]):
     def __init__(self, rules: PeerRules[Joined]) -> None:
         self.main: Joined | None = None
         # Most connections join the main namespace and stay: these three are made when they are
-        # needed. The first has all that are joined, in their order, as soon as there are others.
+        # needed. As soon as another namespace is joined, the first has all that are joined, in
+        # their order.
         self._joined: dict[str, Joined] | None = None
         self._pending: set[str] | None = None
         self._left: dict[str, None] | None = None
@@ -121,7 +122,7 @@ class Peer(Generic[Joined]):
             # is not joined.
             type_, namespace, attachments, _ = head
             joined = self.main if namespace == MAIN else self.find(namespace)
-            # The first question is the usual case of the second one, without its price.
+            # The first condition is the usual case of the second one, without its call.
             if (joined is not None and type_ in _OF_THE_JOINED) or self._admit(type_, namespace):
                 limit = rules.max_values if joined is None else rules.values_allowed(joined)
                 packet = parser.rest(message, head, limit)

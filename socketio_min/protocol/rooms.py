@@ -4,11 +4,11 @@ Two dictionaries, kept as mirror images: room -> members and member -> rooms. Th
 are dictionaries without values, because a dictionary remembers the order of insertion and a set
 does not: a broadcast reaches the members in the order in which they joined, in every run. A
 collection of one item is kept as that item: each socket is in a room of its own, and most are in no
-other. Dictionaries for these would be a twentieth of a connection's memory. The room that is named
-as its only member is not kept at all among the rooms: that the member is in it says everything.
-Rooms exist as long as they have a member. Members exist from their first `add`, even to no room at
-all, until `remove_all`: a socket that has left its last room still receives what is sent to the
-whole namespace.
+other. Dictionaries for these would be a twentieth of a connection's memory. A room that is named as
+its only member is not kept among the rooms at all: the member's own rooms say everything. Rooms
+exist as long as they have a member. Members exist from their first `add`, even to no room at all,
+until `remove_all`: a socket that has left its last room still receives what is sent to the whole
+namespace.
 
 Every change is reported as a list of `(room, edge)`. The edge is true when the room came into
 being (`add`) or ceased to exist (`remove`, `remove_all`), so that an adapter can announce

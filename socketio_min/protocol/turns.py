@@ -10,9 +10,9 @@ first step is taken in the call. Others go on as tasks:
 
 At most `limit` handlers run at once. A handler that waits for an acknowledgement does not count,
 because the peer must be read for that. Each call that waits will be a handler. So the peer is read
-while calls and handlers together are fewer than `limit`; at most so many calls wait, and those of
-one more read. A few of them may be large: above `max_weight` bytes of what waits or is worked on
-the peer is not read either, unless an acknowledgement is due.
+while waiting calls and handlers together are fewer than `limit`: at most `limit` calls wait, and
+those of one more read. A few calls may be large: the peer is not read either while more than
+`max_weight` bytes wait or are worked on, unless an acknowledgement is due.
 
 Rejected: a callback of the loop for each call that waits, which goes round once for every handler
 before it, so that the cost is a square; a task for each connection that takes calls from a queue,

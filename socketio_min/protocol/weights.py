@@ -78,9 +78,7 @@ def count_values(data: bytes, most: int) -> int:
 
 
 def weigh(text: str) -> int:
-    """Estimate the bytes that a text takes once it is parsed; the estimate is rather too high than
-    too low.
-    """
+    """Estimate the bytes that a text takes once it is parsed, rather too high than too low."""
     return len(text) + LIST * text.count("[") + DICT * text.count("{") + VALUE * text.count(",")
 
 

@@ -4,7 +4,7 @@ Nothing is refused. A large upload of an honest client is no mistake that it cou
 told of it, and what it has sent is on its way already: to drop a part would only make it send that
 again. So reading pauses until what came above the limit is paid back, and TCP, or the answer to the
 POST, makes the client wait. What one read brings is always taken, so the debt is at most a message
-and a read. A client that goes away while it is not read is missed when its debt is over.
+and a read. If a client goes away while it is not read, that is noticed when its debt is paid back.
 """
 
 from __future__ import annotations

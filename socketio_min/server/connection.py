@@ -82,7 +82,7 @@ class ServerConnection:
         self._half: HalfPacket | None = None
         self._large: LargeMessage | None = None
         self._metered: MeteredIntake | None = None
-        take = self.receive_small if looks_closer else self.receive
+        take = self.receive_any if looks_closer else self.receive
         if limits.byte_rate is None:
             connection.on_message = take
         else:
@@ -97,7 +97,8 @@ class ServerConnection:
     def turns(self) -> Turns:
         """Return the order of the calls, which is made for the first asynchronous handler."""
         if self._turns is None:
-            # In the connection's context; no method, or the two would refer to each other.
+            # Calls run in the connection's context. `soon` is no method of this object: the two
+            # would refer to each other.
             engine = self.server.engine
             soon = partial(engine.loop.call_soon, context=self.connection.context)
             most = engine.options.max_held_per_connection
@@ -116,7 +117,7 @@ class ServerConnection:
             and (turns is None or not turns.behind)
         ):
             # Nearly every message is a plain event that has to wait for nothing: it goes straight
-            # to its handler. `receive_small` would have the same result.
+            # to its handler. `receive_any` would have the same result.
             socket = peer.main
             if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
@@ -125,7 +126,7 @@ class ServerConnection:
                     weight = 0 if len(message) < WEIGHED else weigh(message)
                     self.handle(socket, data, ack_id, weight)
                     return
-        self.receive_small(message)
+        self.receive_any(message)
 
     def receive_large(self, message: str | bytes) -> None:
         """Take a message that may need many steps."""
@@ -148,11 +149,11 @@ class ServerConnection:
             self._wait_turn(packet, weight)
 
     def forget_large(self) -> None:
-        """Note that the large message is taken, and what came after it."""
+        """Note that the large message and all that came after it are taken."""
         self._large = None
 
-    def receive_small(self, message: str | bytes) -> None:
-        """Take a message, of any kind."""
+    def receive_any(self, message: str | bytes) -> None:
+        """Take a message of any kind."""
         if type(message) is LongText:
             self.receive_large(message)
             return
@@ -274,7 +275,7 @@ class ServerConnection:
             if ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except OwnCancellation:
-            # An order, and no failure.
+            # The handler's own task was cancelled: an order, and no failure.
             return
         except FAILURES as error:
             if context is None:

@@ -14,7 +14,7 @@ from socketio_min.server.rate_limits import AddressBuckets, Gate
 
 
 class Gates:
-    """Makes the gates of the clients in `connections`; `limits` has a rate limit at least."""
+    """Makes the gates of the clients in `connections`; `limits` has at least one rate limit."""
 
     __slots__ = ("_addresses", "_connections", "_engine", "_pulse", "_rate")
 

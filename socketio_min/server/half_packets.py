@@ -32,7 +32,7 @@ class HalfPacket:
         self._timeout = timeout
 
     def grow(self, size: int, now: Callable[[], float]) -> None:
-        """Take notice that `size` bytes of the packet are there, and more is to come."""
+        """Note that `size` bytes of the packet are there, and more is to come."""
         if size >= WEIGHED:
             self._keep(size)
         if self.deadline == NEVER:
@@ -40,13 +40,13 @@ class HalfPacket:
             self._timer.watch(self)
 
     def end(self) -> None:
-        """Take notice that the packet is complete, or dropped."""
+        """Note that the packet is complete, or dropped."""
         self.deadline = NEVER
         if self.size:
             self._keep(0)
 
     def close(self) -> None:
-        """Take notice that the connection is over."""
+        """Note that the connection is over."""
         self.end()
         self._timer.forget(self)
 

@@ -11,7 +11,9 @@ Task = asyncio.Task[None]
 
 
 class HandlerTasks:
-    """The tasks of a server's handlers. `own` are those that wait here, and not for themselves."""
+    """The tasks of a server's handlers. `own` are those that call the method: they do not wait for
+    themselves.
+    """
 
     __slots__ = ("_context", "_tasks")
 

@@ -182,10 +182,10 @@ class Joining:
         return True
 
     def supersede(self, client: JoiningClient, socket: Socket) -> None:
-        """End a connection, for the client of one of its sockets is back on another.
+        """End a connection, because the client of one of its sockets is back on another.
 
-        What the client sent before and still waits for its turn is dropped, as all that a
-        connection loses.
+        What it has brought and waits for its turn is dropped: a connection that is lost may lose
+        packets.
         """
         if self.decided(client, socket):
             drop_undecided(socket, TRANSPORT_CLOSE)

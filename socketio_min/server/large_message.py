@@ -45,21 +45,21 @@ class Receiver(Protocol):
     def peer(self) -> GradualPeer:
         """Return what decodes the messages."""
 
-    def receive_small(self, message: Message) -> None:
+    def receive_any(self, message: Message) -> None:
         """Take a message at once."""
 
     def take_completed(self, packet: Packet | None, weight: int) -> None:
         """Act on the packet of `weight` bytes that a long text has completed, if there is one."""
 
     def forget_large(self) -> None:
-        """Note that the large message is taken, and what came after it."""
+        """Note that the large message and all that came after it are taken."""
 
 
 class LargeMessage:
     """The large message of a connection that is taken next, and what has come after it.
 
-    `line` is where it waits for those of other connections, if it does. `metered` counts what comes
-    after it, if anything does. Call `start` once.
+    `line` is where it waits for the large messages of other connections, None for no waiting.
+    `metered` counts the bytes that come after it, None for no counting. Call `start` once.
     """
 
     __slots__ = (
@@ -96,7 +96,9 @@ class LargeMessage:
         self._ended: Callable[[], None] | None = None
 
     def start(self, message: Message) -> None:
-        """Take a large message, which is metered, and then all that comes until it is taken."""
+        """Take a large message, whose bytes are counted already, and then all that comes until it
+        is taken.
+        """
         connection = self._receiver.connection
         connection.on_message = self._receive
         connection.pause(LARGE_MESSAGE)
@@ -113,7 +115,7 @@ class LargeMessage:
         self._receiver.connection.hold(len(message))
 
     def release(self) -> None:
-        """Hold the message that is taken no more: what was made of it counts from now on."""
+        """Stop holding the message that is being taken: what was made of it counts from now on."""
         if self._is_counted:
             self._is_counted = False
             self._receiver.connection.hold(-len(self._later[0]))
@@ -201,7 +203,7 @@ class LargeMessage:
         try:
             if not isinstance(message, LongText):
                 self.release()
-                self._receiver.receive_small(message)
+                self._receiver.receive_any(message)
                 return True
             if self._steps is None:
                 self._steps = self._in_steps(message)

@@ -58,7 +58,9 @@ class LargeMessages:
         self.deadline = NEVER
 
     def end(self, now: float) -> None:
-        """Let the next message be taken when its time has come; the one that was begun is."""
+        """Note that the message that was begun is taken; the next one follows when its time has
+        come.
+        """
         self._is_busy = False
         if self._waiting:
             self.deadline = max(now, self._free_at)

@@ -37,8 +37,8 @@ class Limits:
     piece, in up to 4 ms a megabyte if it is text, and nobody else is read meanwhile.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
     CONNECT; None for no limit.
-    byte_rate: how many bytes of messages one connection may send a second, and at once; who sends
-    faster is read more slowly, so `tolerance` has no part in it. None for no limit.
+    byte_rate: how many bytes of messages one connection may send a second, and at once; a client
+    that sends faster is read more slowly, so `tolerance` does not matter. None for no limit.
 
     Raises:
         UsageError: a limit is no number above 0.

@@ -154,7 +154,9 @@ class Recoveries:
             self.expired(socket.session)
 
     def _leave(self, socket: Returning) -> bool:
-        """Return whether the socket had a client that knows its private id."""
+        """Stop tracking a socket. Return False if its client was never told the private id, or is
+        back on another socket.
+        """
         if self._present.get(socket.pid) is not socket:
             return False
         del self._present[socket.pid]

@@ -69,7 +69,7 @@ class Server(Namespace):
         self.limits = own.limits
         options.setdefault("path", "/socket.io/")
         self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
-        # Decoded in steps, as no other parser does.
+        # Only the parser of JSON decodes long texts itself, in steps.
         self.engine.long_texts = self.parser is JSON_PARSER
         self.recoveries: Recoveries | None = None
         self._memory: MemoryRecovery | None = None
@@ -100,7 +100,7 @@ class Server(Namespace):
     def _recover(
         self, recovery: Recovery, make_adapter: Callable[[Namespace], Adapter] | None
     ) -> None:
-        """Have adapters that remember what clients miss."""
+        """Make adapters that remember what clients miss while they are away."""
         from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
 
         max_missed = self.engine.options.max_buffered

@@ -67,7 +67,7 @@ class _Head(msgspec.Struct):
 
 
 _LONG = 65_536
-"""Bytes of a packet whose head is looked at before anything of it is read."""
+"""From so many bytes on, the head of a packet is checked before anything is read."""
 _MOST_OF_HEAD = 4 * MAX_NAMESPACE + 5
 """Bytes of a member of the head: the longest namespace."""
 

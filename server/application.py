@@ -22,7 +22,7 @@ from server.api.identity import identity_of
 from server.api.people_announcements import UserTyping
 from server.api.rate_limit import RateLimiter
 from server.api.records import User
-from server.api.registry import Call
+from server.api.services import Call
 from server.background import Background
 from server.cluster.node import Node
 from server.configured import adapter_of, cors_of, limits_of, provider_of

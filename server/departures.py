@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from server.api.registry import Call
-from server.api.services import Services
+from server.api.services import Call, Services
 from server.people.access import projects_of
 from server.projects import lock_news
 from server.projects.projects import depart

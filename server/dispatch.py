@@ -27,8 +27,8 @@ from server.api.announcements import Announcement
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.records import Role, User
-from server.api.registry import Access, Call, EventSpec
-from server.api.services import Services
+from server.api.registry import Access, EventSpec
+from server.api.services import Call, Services
 from server.api.socket_announcements import AuthFailed, Failed, RoomFailed
 from server.api.told import TOLD
 from server.api.types import Metadata, Record

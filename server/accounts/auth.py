@@ -25,8 +25,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, guest, identity_of
 from server.api.records import Session, User
-from server.api.registry import Call
-from server.api.services import Services
+from server.api.services import Call, Services
 from server.api.socket_announcements import (
     AuthFailed,
     AuthLoggedIn,

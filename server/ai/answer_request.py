@@ -14,7 +14,7 @@ from server.ai.proposals import Proposals
 from server.api.ai_announcements import AiMessage, CodeChunk, CodeStarted
 from server.api.announcements import Announcement
 from server.api.records import AiContext
-from server.api.registry import Call
+from server.api.services import Call
 from server.people.access import project_room
 
 

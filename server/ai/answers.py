@@ -34,8 +34,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import Answer, Assistant, ChatMessage, Decision, User
-from server.api.registry import Call
-from server.api.services import Services
+from server.api.services import Call, Services
 from server.api.validation import invalid
 from server.live.node_messages import selection_of
 from server.people.access import project_room

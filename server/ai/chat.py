@@ -14,7 +14,7 @@ from msgspec import Meta
 from server.api.ai_announcements import AiApplied, AiProcessing
 from server.api.errors import Code, EventError
 from server.api.records import ChatMessage, Decision, Outcome, Role
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import (
     Id,
     Line,

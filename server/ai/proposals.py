@@ -20,7 +20,7 @@ from server.ai.edit_reader import Edit
 from server.api.decisions import is_news
 from server.api.errors import Code, EventError
 from server.api.records import Action, Decision, File, Unfit
-from server.api.registry import Call
+from server.api.services import Call
 from server.background import WorkFailed
 from server.store.files import Moment
 

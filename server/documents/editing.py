@@ -17,7 +17,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.rate_limit import Rate
 from server.api.records import User
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPayload, Record
 from server.api.validation import invalid
 from server.documents.authority import Author, Update

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from server.api.errors import Code, EventError
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Payload, Record
 from server.api.weights import weight
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.people_announcements import CursorUpdated
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Natural, Path, Place, ProjectPayload, Range
 from server.live.node_messages import CursorNow, Person, position_of, selection_of
 from server.people.access import project_room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.socket_announcements import Pong, TestResponse
 from server.api.types import Payload, Record
 from server.api.validation import describe, invalid

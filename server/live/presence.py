@@ -9,7 +9,7 @@ from server.api.envelope import timestamp
 from server.api.people_announcements import UserPresence
 from server.api.rate_limit import Rate
 from server.api.records import PresenceStatus
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Line, Payload, ProjectPagePayload, Record
 from server.api.validation import position
 from server.live.whereabouts import Presence

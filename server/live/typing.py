@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from server.api.people_announcements import UserTyping
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Payload
 from server.people.access import project_room, projects_of
 

@@ -16,7 +16,7 @@ from server.api.envelope import timestamp
 from server.api.paths import normal
 from server.api.people_announcements import ChatMessageSent, ChatRead
 from server.api.records import About, FilePlace, Notification, PeopleMessage, User
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import TEXT, Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import invalid
 from server.people import notifications

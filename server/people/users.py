@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Final
 
 from server.api.records import User
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Payload, ProjectPayload, Record
 from server.people.access import check_place, user_room
 

@@ -18,8 +18,7 @@ from server.api.errors import Code, EventError
 from server.api.file_announcements import FileLocked, FileUnlocked, LockAnswered, LockAsked
 from server.api.paths import normal
 from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest, Role, User
-from server.api.registry import Call
-from server.api.services import Services
+from server.api.services import Call, Services
 from server.api.types import Id, Path, ProjectPayload, Record
 from server.people import notifications
 from server.people.access import project_room, sockets_room

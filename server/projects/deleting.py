@@ -14,7 +14,7 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.paths import is_within, normal
 from server.api.records import Deletion
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
 from server.projects import telling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from server.api.records import About, Deletion, FilePlace
-from server.api.registry import Call
+from server.api.services import Call
 from server.people import notifications
 
 KEPT_DAYS: Final = 30

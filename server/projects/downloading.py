@@ -8,7 +8,7 @@ from typing import Final
 from server.api import node_events
 from server.api.envelope import timestamp
 from server.api.paths import normal
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Path, ProjectPayload, Record
 from server.projects.tickets import SECONDS, Ticket
 

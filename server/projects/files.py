@@ -13,7 +13,7 @@ from server.api.envelope import timestamp
 from server.api.paths import normal
 from server.api.rate_limit import Rate
 from server.api.records import File
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import (
     Content,
     Id,

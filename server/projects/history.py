@@ -9,7 +9,7 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.paths import normal
 from server.api.records import File, Save
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Path, ProjectPagePayload, ProjectPayload, Record
 from server.projects.files import announce, tell_replaced
 from server.projects.mirroring import mirror

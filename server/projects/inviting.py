@@ -20,7 +20,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.people_announcements import ProjectCreated
 from server.api.records import About, Invitation, Notification, Project, Role, User
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Payload, ProjectPayload, Record, Secret
 from server.people import notifications
 from server.people.access import sockets_room

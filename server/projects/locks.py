@@ -16,7 +16,7 @@ from server.api.errors import EventError
 from server.api.file_announcements import FileLocked, FileUnlocked
 from server.api.paths import normal
 from server.api.records import Lock, LockType
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import position
 from server.people.access import project_room

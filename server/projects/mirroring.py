@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.api.registry import Call
+from server.api.services import Call
 from server.store.contents import Change
 
 

@@ -17,7 +17,7 @@ from server.api.errors import Code, EventError
 from server.api.file_announcements import FileMoved, FileUnlocked
 from server.api.paths import is_within, normal
 from server.api.records import File
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
 from server.projects import telling

@@ -39,7 +39,7 @@ from server.api.records import (
     Role,
     User,
 )
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, Record
 from server.api.validation import read
 from server.live import presence

@@ -7,7 +7,7 @@ project, as with `project:join` and `project:leave`.
 from __future__ import annotations
 
 from server.api.errors import Code, EventError
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.socket_announcements import RoomJoined, RoomLeft
 from server.api.types import Payload, Record, RoomName
 from server.people.access import (

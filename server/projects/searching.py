@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, field
 
 from server.api.records import File
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import TEXT, Line, Place, ProjectPagePayload, Record
 from server.api.validation import invalid
 from server.background import Worker, WorkFailed

@@ -8,7 +8,7 @@ from server.api import node_events
 from server.api.errors import Code, EventError
 from server.api.people_announcements import ProjectCreated, ProjectDeleted
 from server.api.records import About, Notification, Project, Role
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
 from server.people.access import project_room, sockets_room

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from server.api.errors import EventError
-from server.api.registry import Call
+from server.api.services import Call
 from server.projects.files import TOLD_AT_ONCE, announce
 from server.store.contents import Change
 

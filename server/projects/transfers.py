@@ -16,7 +16,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import File
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPayload, Record
 from server.api.validation import invalid
 from server.projects.files import WRITTEN, announce, asked_moment, tell_replaced

@@ -10,7 +10,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.file_announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.api.records import FileDifference, Version
-from server.api.registry import Call
+from server.api.services import Call
 from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record
 from server.background import Worker, WorkFailed
 from server.documents import replacing

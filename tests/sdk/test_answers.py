@@ -13,7 +13,7 @@ from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, Unreachab
 from ai_coding_assistant.answers import Answer
 from server.ai.answers import Chat
 from server.ai.chat import AiMessagePayload, AiMessageResult
-from server.api.registry import Call
+from server.api.services import Call
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.sdk.serving import PROPOSAL
 from tests.socketio_min.chaos import Chaos, ChaosProxy, chaos_proxy

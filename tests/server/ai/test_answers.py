@@ -18,7 +18,7 @@ from server.ai.answer_text import MAX_ANSWER
 from server.ai.chat import AiMessagePayload
 from server.ai.provider import ProviderError
 from server.api.identity import identity_of
-from server.api.registry import Call
+from server.api.services import Call
 from server.application import Application
 from server.store import contents, messages, snapshots
 from tests.server.ai.chatting import PROJECT, Held, answer_of

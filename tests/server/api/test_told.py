@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server import dispatch
-from server.api import registry
+from server.api import services
 from server.api.rate_limit import Rate
 from tests.server.running import running
 from tests.server.wire import connected
@@ -17,8 +17,8 @@ PROJECT = {"projectId": "project-123"}
 
 def limit(monkeypatch: pytest.MonkeyPatch, rate: Rate, few: int = 0) -> Rate:
     monkeypatch.setattr(dispatch, "TOLD", rate)
-    monkeypatch.setattr(registry, "TOLD", rate)
-    monkeypatch.setattr(registry, "FEW", few)
+    monkeypatch.setattr(services, "TOLD", rate)
+    monkeypatch.setattr(services, "FEW", few)
     return rate
 
 
@@ -36,7 +36,7 @@ async def test_receivers_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
             await loud.ask("user:typing", {**PROJECT, "isTyping": True})
             assert application.rates.spend("loud", told, 0) == 0.002
             # Few receivers cost nothing.
-            monkeypatch.setattr(registry, "FEW", 2)
+            monkeypatch.setattr(services, "FEW", 2)
             await loud.ask("user:typing", {**PROJECT, "isTyping": False})
             assert application.rates.spend("loud", told, 0) == 0.002
 

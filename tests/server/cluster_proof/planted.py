@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server.__main__ import main
-from server.api.registry import Call
+from server.api.services import Call
 from server.live.neighbours import Neighbours
 from server.projects import shared_locks
 from server.store import locks, talk

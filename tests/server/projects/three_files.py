@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.api.registry import Call
+from server.api.services import Call
 from server.projects import telling
 from server.store.contents import Change
 from tests.server.documents.editors import written

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from server.api.registry import Call
+from server.api.services import Call
 from server.application import Application
 from server.projects import telling, unwritten
 from server.projects.workspace import Workspace

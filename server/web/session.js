@@ -194,9 +194,7 @@ export function signIn(next) {
 /** Sign out, and end the session if there is one. */
 export async function signOut() {
   if (identity?.sessionId) await ask("auth:logout").catch(() => {});
-  remember(null);
-  socket.disconnect();
-  signedOut("");
+  leave("");
 }
 
 /** Go on as whoever the tab was before it was loaded again. */

@@ -39,7 +39,7 @@ class Member(Protocol):
         ...
 
     def tasks_changed(self) -> None:
-        """Take note that the server does other tasks than before."""
+        """Note that the server does other tasks than before."""
         ...
 
     def heard(self, payload: str) -> None:

@@ -90,13 +90,13 @@ class JobQueue:
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
         # What only reads, of owners with nothing else that waits.
         self._reading: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # The owners of work in steps that has begun, and its projects, with the jobs in steps that
-        # wait for its end; the projects that jobs keep, with all jobs that wait, and how many jobs
-        # keep each; and the jobs that need not wait any more.
+        # Jobs in steps that wait for the end of one that runs, by its owner and by its project.
         self._users: dict[str, deque[Job]] = {}
         self._begun: dict[str, deque[Job]] = {}
+        # All jobs that wait for jobs that keep a project, and how many keep it.
         self._held: dict[str, deque[Job]] = {}
         self._keepers: Counter[str] = Counter()
+        # Jobs that need not wait any more.
         self._released: deque[Job] = deque()
 
     def __len__(self) -> int:
@@ -117,8 +117,8 @@ class JobQueue:
         """Return the next job, and wait for one with `wait`. Return None if there is none, or at
         the end.
 
-        It is the first one of a transaction, unless that `goes_on`: then it is none that is large.
-        Transactions that only read and others take turns.
+        The job begins a transaction, unless the present one `goes_on`: then no large job is taken.
+        Transactions that only read take turns with the others.
 
         A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
         `release`: each holds what it has found until its clients have been told.

@@ -293,6 +293,7 @@ async def test_the_directory_moves_and_copies_as_well(tmp_path: Path) -> None:
     # A program's own, which clients never see.
     (directory / "src" / ".secret").write_text("kept")
     (directory / "taken").mkdir()
+    (directory / "taken" / ".secret").write_text("kept")
     async with (
         running(tmp_path / "data", workspace=directory, event_rate=0) as application,
         connected(application.port) as client,
@@ -313,10 +314,10 @@ async def test_the_directory_moves_and_copies_as_well(tmp_path: Path) -> None:
         assert (await ask("file:copy", "new/folder/B.txt", "c.txt"))["ok"]
         assert (directory / "copy" / "inner" / "a.txt").read_text() == "a"
         assert (directory / "c.txt").read_text() == "b"
-        # The project knows nothing of the folder, which has no file; the directory has the word.
+        # The project knows nothing of the folder, which has no file for it.
         answer = await ask("file:move", "lib", "taken")
         assert answer["error"]["code"] == "STORAGE_ERROR"
-        assert "File exists" in answer["error"]["message"]
+        assert "Directory not empty" in answer["error"]["message"]
         answer = await ask("file:move", "lib", ".git")
         assert answer["error"]["code"] == "INVALID_FILE_PATH"
         listed = (await client.ask("file:list", project))["files"]

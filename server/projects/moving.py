@@ -90,9 +90,6 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target), call.user.id)
-    if services.untold.has(project_id, source):
-        # What it has become with many others is not looked for where it was.
-        await store.files.add_to_histories(project_id, [source])
     async with services.workspace.changing(project_id, [source, target]):
         checking()
         if is_folder:

@@ -43,10 +43,6 @@ class Untold:
             self.tell(project_id, change.path)
             self._left.setdefault(project_id, {})[change.path] = _Left(change, tell)
 
-    def has(self, project_id: str, path: str) -> bool:
-        """Return whether a change of a file is still to be told."""
-        return path in self._left.get(project_id, ())
-
     def tell(self, project_id: str, path: str, content: str | None = None) -> None:
         """Tell of a file now, unless that is done."""
         left = self._take(project_id, path)

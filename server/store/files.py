@@ -244,8 +244,11 @@ def move(
         EventError: there is no such file (`NOT_FOUND`), something is there that may not give way
         (`VERSION_CONFLICT`), or there is no place (`INVALID_FILE_PATH`).
     """
-    if contents.file(connection, project_id, source) is None:
+    file = contents.file(connection, project_id, source)
+    if file is None:
         raise nothing_at(connection, project_id, source)
+    # What it has become with many others may not be there yet, and would be looked for at `source`.
+    saves.remember(connection, project_id, file)
     if replaced is not None and contents.file(connection, project_id, target) is not None:
         bins.throw_file(connection, project_id, replaced)
     folders.check_free(connection, project_id, target)

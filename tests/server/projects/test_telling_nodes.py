@@ -106,6 +106,22 @@ async def test_what_another_node_deletes_meanwhile_does_not_look_created(
     ]
 
 
+async def test_what_another_node_moves_meanwhile_keeps_its_history(
+    nodes: Nodes, gate: Gate
+) -> None:
+    ada, eve = await two_at_nodes(nodes)
+    ready = await restore_version(ada)
+    task = await begun(ada, ready, gate, 1)
+    moved = {**PROJECT, "filePath": PATHS[2], "newPath": "moved"}
+    assert (await eve.ask("file:move", moved))["ok"]
+    gate.opened.set()
+    assert (await task)["ok"]
+    for path in ("moved", PATHS[0], PATHS[1]):
+        listed = await eve.ask("history:list", {**PROJECT, "filePath": path})
+        hashes = [one["hash"] for one in listed["saves"]]
+        assert (len(hashes), hashes[0]) == (3, hashes[2])
+
+
 async def test_all_is_told_though_the_database_cannot_be_looked_at_again(
     nodes: Nodes, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

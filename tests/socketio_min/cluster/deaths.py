@@ -19,7 +19,7 @@ from socketio_min.cluster.redis import RedisStreamsAdapter
 from socketio_min.cluster.redis.slots import slot_of
 from tests.forked_servers import Program, beside
 from tests.socketio_min.cluster.clusters import MEMBER
-from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster
+from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster, take_over
 from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
 from tests.socketio_min.cluster.returning import Away, arrive
 from tests.socketio_min.wire import Ended
@@ -251,6 +251,7 @@ async def a_master_of_the_stream_dies(count: int, pause: float) -> None:
             dying.kill()
             await eventually(lambda: not b.cluster.connected)
             await flow(emit, 2 * count, count, pause)
+            take_over(replica)
             await eventually(lambda: b.cluster.connected and a.cluster.connected)
             await flow(emit, 3 * count, count, pause)
             await leaving.come_back(b.port)

@@ -25,7 +25,7 @@ from socketio_min.cluster.redis.resp import encode_command
 from socketio_min.cluster.redis.slots import slot_of
 from tests.socketio_min.cluster.behaviours import BEHAVIOURS, Behaviour
 from tests.socketio_min.cluster.clusters import cluster, node_member
-from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster
+from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster, take_over
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.serving import serving
 from tests.waiting import eventually as until
@@ -259,6 +259,7 @@ async def test_a_master_that_dies_is_replaced() -> None:
             a.publish_shard(other, b"goes on")
             await received(rest, 1)
             assert inbox.texts == [b"before"]
+            take_over(replica)
             await placed(b, mine, replica)
             await until(lambda: a.status.connected)
             await until(lambda: b.status.connected)

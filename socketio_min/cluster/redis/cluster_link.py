@@ -185,7 +185,7 @@ class ClusterLink:
         self._meet(nodes)
         homeless: list[Routed] = []
         for node, link in [*self._links.items()]:
-            if node not in nodes:
+            if node not in nodes and not link.asked:
                 del self._links[node]
                 homeless += link.take_waiting()
                 self._start(link.close(drain=False))
@@ -193,6 +193,7 @@ class ClusterLink:
                 if link.away:
                     homeless += link.take_waiting()
                 link.used = link.used and node in masters
+                link.asked = False
         for sent in homeless:
             self._route(sent.slot, sent.command)
         for channel in self._channels.names:
@@ -239,23 +240,27 @@ class ClusterLink:
         """Send what a node has refused to the one that has the slot."""
         if to.node is not None and not to.moved:
             link = self._link(to.node)
-            link.send(encode_command("ASKING"), reply=_ignore)
-            link.send(sent.command, reply=Routed(self, link, sent.slot, sent.command))
+            link.send_asking(sent.command, Routed(self, link, sent.slot, sent.command))
             return
         if to.node is not None:
             self._table.move(sent.slot, to.node)
         self._stale.set()
         if sent.slot not in self._moving:
             self._moving.begin(sent.slot)
-            self._start(self._finish(sent.slot, sent.link, wait=to.node is None))
+            # The look may be over before the old node has answered everything.
+            change = self._change if to.node is None else None
+            self._start(self._finish(sent.slot, sent.link, change))
         self._moving.hold_refused(sent.slot, sent.command)
 
-    async def _finish(self, slot: int, old: Link, *, wait: bool) -> None:
-        """Send the held commands once the old node has answered everything: so the order stays."""
+    async def _finish(self, slot: int, old: Link, change: asyncio.Event | None) -> None:
+        """Send the held commands once the old node has answered everything: so the order stays.
+
+        `change` comes first, if there is one.
+        """
         with contextlib.suppress(ConnectionResetError, RedisRefused):
             await old.call_once("PING")
-        if wait:
-            await self._change.wait()
+        if change is not None:
+            await change.wait()
         for command in self._moving.end(slot):
             self._route(slot, command)
 
@@ -268,13 +273,18 @@ class ClusterLink:
             RedisRefused: Redis answered with an error that is no redirection.
         """
         slot = slot_of(key)
+        # The node that the slot is on its way to.
+        asked: Node | None = None
         while True:
             change = self._change
-            node = self._table.owner(slot)
+            node = asked or self._table.owner(slot)
             if node is not None:
                 link = self._link(node)
-                link.used = True
                 try:
+                    if asked is not None:
+                        asked = None
+                        return await link.call_asking(*command)
+                    link.used = True
                     return await link.call_once(*command)
                 except ConnectionResetError:
                     pass
@@ -283,18 +293,13 @@ class ClusterLink:
                     if to is None:
                         raise
                     self._stale.set()
-                    if to.node is not None and to.moved:
-                        self._table.move(slot, to.node)
-                        continue
                     if to.node is not None:
-                        return await self._ask_there(to.node, command)
+                        if to.moved:
+                            self._table.move(slot, to.node)
+                        else:
+                            asked = to.node
+                        continue
             await change.wait()
-
-    async def _ask_there(self, node: Node, command: Sequence[Part]) -> Any:
-        link = self._link(node)
-        await link.call("PING")
-        link.send(encode_command("ASKING"), reply=_ignore)
-        return await link.call_once(*command)
 
     # -- channels of all nodes
 
@@ -390,7 +395,3 @@ class ClusterLink:
     async def shard_channels(self, prefix: bytes) -> list[bytes]:
         """Return the sharded channels with subscribers that begin with `prefix`."""
         return await self._names("SHARDCHANNELS", prefix)
-
-
-def _ignore(_reply: Any) -> None:
-    pass

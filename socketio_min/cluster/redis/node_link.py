@@ -11,9 +11,12 @@ import hiredis
 from socketio_min.cluster.redis.address import Address
 from socketio_min.cluster.redis.link import Link
 from socketio_min.cluster.redis.opening import RedisRefused
+from socketio_min.cluster.redis.resp import Part, encode_command
 from socketio_min.cluster.redis.slots import Redirection, read_redirection
 
 logger = logging.getLogger("socketio_min")
+
+_ASKING = encode_command("ASKING")
 
 
 class Router(Protocol):
@@ -55,11 +58,16 @@ class Routed:
 
 
 class NodeLink(Link):
-    """The link to a node; `used` is whether the node has a channel or a command of ours."""
+    """The link to a node.
+
+    `used` is whether the node has a channel or a command of ours, `asked` whether a slot was on its
+    way to it since the last look at the slots. It may have none yet, and be in no table.
+    """
 
     def __init__(self, address: Address, router: Router, **options: Any) -> None:
         super().__init__(address, **options)
         self.used = False
+        self.asked = False
         self._router = router
 
     def _failed(self) -> None:
@@ -79,6 +87,24 @@ class NodeLink(Link):
         elif command == "SSUBSCRIBE":
             self._router.channel_lost(self, channel)
 
+    def send_asking(self, command: bytes, reply: Routed) -> None:
+        """Send a command for a slot that is on its way to the node."""
+        self.asked = True
+        self.send(_ASKING, reply=_ignore)
+        self.send(command, reply=reply)
+
+    async def call_asking(self, *command: Part) -> Any:
+        """Send a command for a slot that is on its way to the node, and return its reply.
+
+        Raises:
+            RedisRefused: Redis answered with an error.
+            ConnectionResetError: Redis cannot be reached, or went before it answered.
+        """
+        self.asked = True
+        if self._connected_one is not None:
+            self._connected_one.send(_ASKING, _ignore)
+        return await self.call_once(*command)
+
     def take_waiting(self) -> list[Routed]:
         """Return the commands that wait to be sent, and let none of them wait here."""
         waiting = [reply for _, reply in self._waiting if isinstance(reply, Routed)]
@@ -93,3 +119,7 @@ class NodeLink(Link):
                 await self.call_once("PING")
         except (TimeoutError, ConnectionResetError, RedisRefused):
             logger.warning("Redis at %s did not take what was left", self.address)
+
+
+def _ignore(_reply: Any) -> None:
+    pass

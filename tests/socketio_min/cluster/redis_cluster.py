@@ -66,7 +66,7 @@ class RedisCluster:
 
 
 def take_over(replica: RedisServer) -> None:
-    """Make a replica the master of its master's slots, as after the vote that the master is dead."""
+    """Make a replica the master of its master's slots, as if that were voted dead."""
     assert replica.command("CLUSTER", "FAILOVER", "TAKEOVER") == b"OK"
 
 

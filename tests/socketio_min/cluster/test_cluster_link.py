@@ -29,6 +29,9 @@ class Node:
         self.slots: list[list[Any]] = []
         self.commands: list[list[bytes]] = []
         self.answer: Answer = lambda command: OK
+        # While this is not set, a connection on which a PING has come gets no answers.
+        self.answers_pings = asyncio.Event()
+        self.answers_pings.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -42,6 +45,8 @@ class Node:
         while data := await reader.read(65536):
             parser.feed(data)
             while (command := parser.gets()) is not Ellipsis:
+                if command == [b"PING"]:
+                    await self.answers_pings.wait()
                 reply = self._reply(command)
                 if reply is not None:
                     writer.write(reply)
@@ -154,6 +159,42 @@ async def test_a_node_that_cannot_yet_is_asked_again(error: str) -> None:
         assert link.status.dropped == 0
 
 
+async def test_a_command_is_sent_again_though_the_slots_are_known_first() -> None:
+    """The look at the slots is over before the node has answered all that was sent before."""
+    async with nodes() as (link, a, _):
+        assert await link.call("GET", "k", key="k") == b"OK"
+        a.answer = refusing("CLUSTERDOWN no")
+        a.answers_pings.clear()
+        change = link._change
+        link.send(encode_command("SET", "k", "1"), "k")
+        await until(lambda: link._moving._moves and link._change is not change)
+        link.send(encode_command("SET", "k", "2"), "k")
+        a.answers_pings.set()
+        await until(lambda: len(a.commands) == 4)
+        assert [command[2] for command in a.commands[1:]] == [b"1", b"1", b"2"]
+
+
+async def test_a_slot_on_its_way_to_a_node_that_goes_is_asked_for_again() -> None:
+    async with nodes() as (link, a, b):
+        asking = b"-ASK 1 127.0.0.1:%d\r\n" % b.port
+        a.answer = lambda command: OK if b.commands else asking
+        b.answer = lambda command: OK if command == [b"ASKING"] else b.reset()
+        assert await link.call("GET", "k", key="k") == b"OK"
+        assert b.commands == [[b"ASKING"], [b"GET", b"k"]]
+
+
+async def test_a_node_without_slots_is_kept_while_one_is_on_its_way_to_it() -> None:
+    async with nodes() as (link, a, b):
+        a.answer = refusing(f"ASK 1 127.0.0.1:{b.port}")
+        link.send(encode_command("SET", "k", "1"), "k")
+        await until(lambda: b.commands)
+        for kept in (True, False):
+            link._known.clear()
+            link._stale.set()
+            await until(link._known.is_set)
+            assert (b.port in {node.port for node in link._links}) is kept
+
+
 async def test_what_is_refused_for_good_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     async with nodes() as (link, a, _):
         a.answer = refusing("OOM no memory", 3)
@@ -168,13 +209,16 @@ async def test_what_is_refused_for_good_is_counted(caplog: pytest.LogCaptureFixt
 async def test_what_waits_for_a_slot_is_bounded() -> None:
     command = encode_command("SET", "k", "v")
     async with nodes(max_waiting=2 * len(command)) as (link, a, _):
+        assert await link.call("GET", "k", key="k") == b"OK"
         a.answer = refusing("CLUSTERDOWN no")
+        a.answers_pings.clear()
         assert link.send(command, "k")
         await until(lambda: link._moving._moves)
         assert link.send(command, "k")
         assert not link.send(command, "k")
         assert link.status.dropped == 1
-        await until(lambda: len(a.commands) == 3)
+        a.answers_pings.set()
+        await until(lambda: len(a.commands) == 4)
         assert link._moving._held == 0
 
 

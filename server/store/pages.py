@@ -1,4 +1,5 @@
-"""Long lists, page by page: no answer, and no step of the database, grows with what there is.
+"""Long lists, page by page: no answer, and no step of the database, grows with what there is. A
+page ends after so many items, or after so many bytes of them: clients choose how long names are.
 
 A page goes on where the page before ended, `after` the `next` of that page, whatever was added or
 deleted in between. `next` is None on the last page. What it looks like is of no concern to clients.
@@ -6,7 +7,7 @@ deleted in between. `next` is None on the last page. What it looks like is of no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from server.api.records import (
@@ -20,6 +21,7 @@ from server.api.records import (
     Version,
 )
 from server.api.validation import position
+from server.api.weights import encoded_size
 from server.store import bins, contents, membership, messages, notices, snapshots, talk
 from server.store import saves as histories
 from server.store.connection import FUTURE, Connection
@@ -28,6 +30,10 @@ T = TypeVar("T")
 
 MAX_MEMBERS: Final = 1_000
 """Members of the projects on one page, besides those of the last project."""
+MAX_SIZE: Final = 500_000
+"""Bytes of the items on one page as JSON, besides the last item: a thousand ordinary files, in 2 ms
+of the loop. A thousand paths of 1 KB took it 9 ms.
+"""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -54,10 +60,10 @@ def versions(connection: Connection, project_id: str, after: str, limit: int) ->
         "ORDER BY sequence DESC LIMIT ?",
         (project_id, _before(after), limit + 1),
     ).fetchall()
-    page = _page(rows, limit, lambda row: str(row[0]))
-    return Page(
-        [snapshots.version(connection, project_id, row[1]) for row in page.items], page.next
-    )
+    # Read one by one: those that the page has no room for are not.
+    found = ((number, snapshots.version(connection, project_id, one)) for number, one in rows)
+    page = _page(found, limit, lambda row: str(row[0]))
+    return Page([row[1] for row in page.items], page.next)
 
 
 def deletions(
@@ -97,13 +103,15 @@ def projects(connection: Connection, user_id: str, after: str, limit: int) -> Pa
         (name, project_id, user_id, limit + 1),
     ).fetchall()
     found: list[Project] = []
-    looked_at = 0
+    looked_at = members = size = 0
     for _, shown_id in rows[:limit]:
         project = membership.project(connection, shown_id)
         looked_at += 1
         if project is not None:
             found.append(project)
-        if sum(len(one.members) for one in found) >= MAX_MEMBERS:
+            members += len(project.members)
+            size += encoded_size(project)
+        if members >= MAX_MEMBERS or size >= MAX_SIZE:
             break
     page = _page(rows, looked_at, lambda row: f"{row[0]}\n{row[1]}")
     return Page(found, page.next)
@@ -156,9 +164,15 @@ def people(connection: Connection, project_id: str, after: str, limit: int) -> P
     return Page([said for _, said in found], None if more is None else str(oldest))
 
 
-def _page(items: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
-    shown = list(items[:limit])
-    return Page(shown, key(shown[-1]) if len(items) > limit else None)
+def _page(items: Iterable[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    shown: list[T] = []
+    left = MAX_SIZE
+    for item in items:
+        if len(shown) == limit or left <= 0:
+            return Page(shown, key(shown[-1]))
+        shown.append(item)
+        left -= encoded_size(item)
+    return Page(shown, None)
 
 
 def _before(after: str) -> int:

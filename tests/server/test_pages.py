@@ -119,6 +119,37 @@ async def test_large_projects_make_short_pages(
     assert len({one["id"] for page in found for one in page}) == 6
 
 
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        ("file:list", "files"),
+        ("project:list", "projects"),
+        ("version:list", "versions"),
+        ("notification:list", "notifications"),
+    ],
+)
+async def test_long_items_make_short_pages(
+    application: Application,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    event: str,
+    key: str,
+) -> None:
+    """A thousand versions, each with a message of 24 KB as JSON, are 24 MB in one answer."""
+    client = await connect()
+    await client.ask("user:join", {"userId": ADA.id})
+    await application.database.run(seed)
+    payload = {} if event in ("project:list", "notification:list") else PROJECT
+    [whole] = await pages(client, event, key, payload)
+    most = max(len(json.dumps(item)) for item in whole)
+    monkeypatch.setattr(pages_of_the_store, "MAX_SIZE", most)
+    found = await pages(client, event, key, payload)
+    assert [item for page in found for item in page] == whole
+    assert len(found) > 1
+    # Only the last item of a page may exceed what a page has.
+    assert all(len(json.dumps(page[:-1], separators=(",", ":"))) <= most + 2 for page in found)
+
+
 async def test_the_pages_of_the_chat_go_back(application: Application, connect: Connect) -> None:
     client = await connect()
     await application.database.run(seed)

@@ -229,7 +229,7 @@ class Application:
         for address, asset in website.assets().items():
             yield address, asset.answer
         yield ADDRESS, Downloads(self).answer
-        yield "/docs", pages.docs
+        yield "/docs", pages.docs()
 
     def _probes(self) -> Iterator[tuple[str, Route]]:
         yield "/healthz", pages.health(lambda: self.connections, lambda: self.uptime)

@@ -5,10 +5,12 @@ Invariant: "localhost" is one port on every loopback address that this machine h
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ import pytest
 from server.api.announced import ANNOUNCEMENTS
 from server.application import Application
 from server.events import EVENTS
+from server.http import pages
 from server.http.listening import ListenError, bind, url
+from server.reference import page as reference
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import http_get
@@ -126,6 +130,26 @@ async def test_the_docs_are_a_page(application: Application) -> None:
     text = re.sub(r"<[^>]+>", "", body.partition("<main>")[2])
     assert not re.search(r"`|\]\(|^\||^#", text, re.MULTILINE)
     assert "&lt;id&gt;" in body
+
+
+async def test_the_docs_are_made_once_and_beside_the_loop(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_in = []
+
+    def render() -> str:
+        made_in.append(threading.get_ident())
+        return "the reference"
+
+    pages._reference.cache_clear()
+    monkeypatch.setattr(reference, "render", render)
+    try:
+        answers = [http_get(application.port, "/docs") for _ in range(5)]
+        assert [body for _, _, body in await asyncio.gather(*answers)] == ["the reference"] * 5
+    finally:
+        pages._reference.cache_clear()
+    assert len(made_in) == 1
+    assert made_in[0] != threading.get_ident()
 
 
 @pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz", "/metrics"])

@@ -75,6 +75,21 @@ async def announcement(process: Program) -> list[str]:
         return [await asyncio.to_thread(process.stdout.readline) for _ in range(3)]
 
 
+async def test_no_collection_looks_at_the_modules() -> None:
+    """A collection goes through all objects that are not frozen, and stops everybody meanwhile."""
+    code = (
+        "import atexit, gc, runpy; "
+        "atexit.register(lambda: print(gc.get_freeze_count(), len(gc.get_objects()))); "
+        "runpy.run_module('server', run_name='__main__')"
+    )
+    async with server("--port", "0", program=("-c", code)) as process:
+        await announcement(process)
+        process.send_signal(signal.SIGTERM)
+        _, out, _ = await ending(process)
+    frozen, others = map(int, out.split())
+    assert frozen > 10 * others
+
+
 @pytest.mark.parametrize("program", [AS_MODULE, WITHOUT_UVLOOP], ids=["uvloop", "asyncio"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_it_says_where_it_listens_and_ends_with_a_signal(

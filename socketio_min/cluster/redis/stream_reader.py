@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 from socketio_min.cluster.redis import link
 from socketio_min.cluster.redis.bus import RedisBus
 from socketio_min.cluster.redis.opening import RedisRefused
+from socketio_min.cluster.redis.resp import Part
 from socketio_min.cluster.redis.stream_wire import Entry, position, read_entries
 
 logger = logging.getLogger("socketio_min")
@@ -26,6 +27,8 @@ BLOCK_MILLISECONDS = 2_000
 # Seconds until a stream that cannot be read is tried again.
 RETRY = 1.0
 START = "0-0"
+# Stands for the last entry until the stream has been read; no client comes back with it.
+UNKNOWN = ""
 
 
 class Adapter(Protocol):
@@ -36,27 +39,31 @@ class Adapter(Protocol):
 
 
 class StreamReader:
-    """The reader of `stream`; `last` is the id of the entry that was read last."""
+    """The reader of `stream`.
+
+    `last` is the id of the entry that was read last. `began` is set as soon as that is known: what
+    is written to the stream from then on is read.
+    """
 
     def __init__(self, link: RedisBus, stream: str) -> None:
         """Make a reader. Nobody else may use its link, which is busy with long readings."""
         self.stream = stream
-        self.last = START
+        self.last = UNKNOWN
+        self.began = asyncio.Event()
         self._link = link
         self._adapters: dict[bytes, list[Adapter]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._began = asyncio.Event()
 
     async def open(self, namespace: bytes, adapter: Adapter) -> None:
         """Hand the entries of a namespace to an adapter; return when those from now on are read."""
         self._adapters.setdefault(namespace, []).append(adapter)
         if self._task is None:
-            self._began = asyncio.Event()
+            self.began = asyncio.Event()
             self._link.open()
             self._task = asyncio.get_running_loop().create_task(self._read())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(link.CONNECT_TIMEOUT):
-                await self._began.wait()
+                await self.began.wait()
 
     async def close(self, namespace: bytes, adapter: Adapter) -> None:
         """Undo `open`."""
@@ -76,29 +83,27 @@ class StreamReader:
         return position(self.last)
 
     async def _read(self) -> None:
-        if self.last == START:
-            newest = read_entries(
-                await self._link.call(
-                    *("XREVRANGE", self.stream, "+", "-", "COUNT", 1), key=self.stream
-                )
-            )
-            if newest:
-                self.last = newest[0].id
-        self._began.set()
+        if self.last == UNKNOWN:
+            newest = await self._ask("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
+            self.last = read_entries(newest)[0].id if newest else START
+        self.began.set()
         while True:
-            try:
-                reply = await self._link.call(
-                    *("XREAD", "COUNT", READ_COUNT, "BLOCK", BLOCK_MILLISECONDS),
-                    *("STREAMS", self.stream, self.last),
-                    key=self.stream,
-                )
-            except RedisRefused as error:
-                logger.error("Redis does not let the stream %s be read: %s", self.stream, error)
-                await asyncio.sleep(RETRY)
-                continue
+            reply = await self._ask(
+                *("XREAD", "COUNT", READ_COUNT, "BLOCK", BLOCK_MILLISECONDS),
+                *("STREAMS", self.stream, self.last),
+            )
             for entries in (reply or {}).values():
                 for entry in read_entries(entries):
                     self._hand_over(entry)
+
+    async def _ask(self, *command: Part) -> Any:
+        """Return what Redis answers, as soon as it does not refuse."""
+        while True:
+            try:
+                return await self._link.call(*command, key=self.stream)
+            except RedisRefused as error:
+                logger.error("Redis does not let the stream %s be read: %s", self.stream, error)
+                await asyncio.sleep(RETRY)
 
     def _hand_over(self, entry: Entry) -> None:
         for adapter in self._adapters.get(entry.fields.get(b"nsp", b""), ()):

@@ -250,6 +250,7 @@ class StreamSessions:
     async def _restore(self, pid: str, offset: str | None) -> Taken | None:
         if len(pid) > MAX_PID:
             return None
+        await self._reader.began.wait()
         key = self._prefix + pid
         value = await self._link.call("GETDEL", key, key=key)
         if value is None:

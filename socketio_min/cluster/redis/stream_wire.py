@@ -40,8 +40,8 @@ class Entry(NamedTuple):
 
     @property
     def late(self) -> int | None:
-        """Return the time when the event was sent, in milliseconds since 1970, if Redis was away
-        then.
+        """Return the time when the event was sent, in milliseconds since 1970, if it could not come
+        back from Redis then.
         """
         return _number(self.fields.get(b"late"))
 

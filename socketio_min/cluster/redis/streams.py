@@ -257,7 +257,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         message = Broadcast(sent.args, sent.options)
         # Names and values are checked even if nobody gets the event.
         event_packets(self._namespace, sent.args)
-        if self.status.connected:
+        if self.status.connected and self._reader.began.is_set():
             self._number += 1
             if self._append(message, "n", str(self._number)):
                 self._sent[self._number] = sent

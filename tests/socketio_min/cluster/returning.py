@@ -103,7 +103,7 @@ def sessions(net: Serving) -> Any:
 
 async def begun(net: Serving, stream: str) -> None:
     """Wait until a stream is read."""
-    await until(lambda: readers(net)[stream]._task and readers(net)[stream]._began.is_set())
+    await until(lambda: readers(net)[stream]._task and readers(net)[stream].began.is_set())
 
 
 def readers(net: Serving) -> dict[str, StreamReader]:

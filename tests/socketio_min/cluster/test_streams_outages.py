@@ -11,7 +11,7 @@ import pytest
 from socketio_min import (
     Server,
 )
-from socketio_min.cluster.redis import RedisStreamsAdapter, stream_sessions
+from socketio_min.cluster.redis import RedisStreamsAdapter, stream_reader, stream_sessions
 from socketio_min.cluster.redis import stream_wire as wire
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.link import Link
@@ -19,8 +19,10 @@ from socketio_min.cluster.redis.stream_hub import StreamHub
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.returning import (
     arrive,
+    begun,
     gone,
     lose,
+    readers,
     servers,
     sessions,
 )
@@ -157,6 +159,22 @@ async def test_a_restore_goes_on_until_it_has_passed_the_reader(redis: RedisServ
         assert (missed, back.id) == ([], away.id)
 
 
+async def test_a_client_that_comes_back_waits_until_the_stream_is_read(redis: RedisServer) -> None:
+    async with servers(redis) as (a, b):
+        _, away = await arrive(a)
+        await lose(a, away)
+        await gone(redis, away)
+        reader = readers(b)["socket.io"]
+        last, reader.last = reader.last, stream_reader.UNKNOWN
+        reader.began.clear()
+        coming = asyncio.ensure_future(arrive(b, away.auth))
+        await until(lambda: b.io.of("/").deciding)
+        reader.last = last
+        reader.began.set()
+        _, back = await coming
+        assert back.id == away.id
+
+
 async def test_what_was_missed_is_not_brought_by_the_reader_again(redis: RedisServer) -> None:
     async with servers(redis) as (a, b):
         _, away = await arrive(a)
@@ -243,6 +261,32 @@ async def test_a_server_starts_without_redis(monkeypatch: pytest.MonkeyPatch) ->
     await io.listen(port=0)
     assert not io.cluster.connected
     await io.close()
+
+
+async def test_local_clients_are_reached_before_the_stream_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when a server has started without Redis, and one of its links is back first."""
+    monkeypatch.setattr("socketio_min.cluster.redis.link.CONNECT_TIMEOUT", 0.05)
+    monkeypatch.setattr("socketio_min.cluster.redis.stream_reader.RETRY", 0.01)
+    with running_redis() as server:
+        server.command("XADD", "socket.io", "*", "nsp", "/")
+        server.command("ACL", "SETUSER", "default", "-xrevrange")
+        async with servers(server, 2) as (a, b):
+            _, here = await arrive(a)
+            a.io.emit("early", "a text")
+            assert await here.client.receive() == '42["early","a text"]'
+            server.command("ACL", "SETUSER", "default", "+xrevrange")
+            await begun(a, "socket.io")
+            await begun(b, "socket.io")
+            a.io.emit("later")
+            assert await here.event() == ["later"]
+            # Nobody knows where in the stream the session of the client began.
+            here.offset = None
+            await lose(a, here)
+            await gone(server, here)
+            _, back = await arrive(b, here.auth)
+            assert back.id != here.id
 
 
 async def test_what_has_no_place_reaches_local_clients() -> None:

@@ -25,7 +25,8 @@ class Reconstructor:
     `size` is the weight of the packet's text, whose values are held as well; `received_size` counts
     the bytes of the packet that are there, of its text and its attachments.
 
-    Raises PacketError when a placeholder is out of range or there are too many.
+    Raises:
+        PacketError: a placeholder is out of range, or there are too many.
     """
 
     __slots__ = ("_attachments", "_bytes_left", "_packet", "_slots", "received_size")
@@ -46,8 +47,8 @@ class Reconstructor:
         The whole packet has type EVENT or ACK and no attachments to come; its data is the list
         given to the constructor, with the binary values in their places. Do not call again then.
 
-        Raises PacketError for text, and when the attachments exceed `max_attachment_bytes`
-        together.
+        Raises:
+            PacketError: it is text, or the attachments together exceed `max_attachment_bytes`.
         """
         if isinstance(attachment, str):
             raise PacketError("got text while a packet's attachments were due")

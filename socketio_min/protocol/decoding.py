@@ -100,7 +100,8 @@ def decode(
     the name, a str that is not reserved) and acknowledgements (`[]` when absent), a dict or str
     for CONNECT_ERROR. When `attachments` is not 0, hand the packet to a `Reconstructor` next.
 
-    Raises PacketError, and nothing else, for any other text.
+    Raises:
+        PacketError: the text is no packet; nothing else is raised.
     """
     return decode_rest(text, decode_head(text, max_attachments), max_values)
 
@@ -108,7 +109,8 @@ def decode(
 def decode_head(text: str | bytes, max_attachments: int) -> Head:
     """Decode the head of a packet, which tells its namespace, before its JSON is looked at.
 
-    Raises PacketError: the text begins like no packet, or is an attachment.
+    Raises:
+        PacketError: the text begins like no packet, or is an attachment.
     """
     if type(text) is not str:
         raise PacketError("got binary data that no packet announced")
@@ -139,7 +141,8 @@ def decode_head(text: str | bytes, max_attachments: int) -> Head:
 def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
     """Decode what comes after the head of a packet; its JSON may have `max_values` values.
 
-    Raises PacketError, and nothing else.
+    Raises:
+        PacketError: what comes after the head is not valid; nothing else is raised.
     """
     assert isinstance(text, str)
     type_, namespace, attachments, start = head
@@ -172,7 +175,8 @@ def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
 def decode_ack_id(text: str, digits: str) -> int | None:
     """Decode an acknowledgement's id in the packet `text`; None if there are no digits.
 
-    Raises PacketError: it is no id.
+    Raises:
+        PacketError: they are no id.
     """
     if not digits:
         return None
@@ -185,7 +189,8 @@ def decode_ack_id(text: str, digits: str) -> int | None:
 def check_event(text: str, data: list[Any]) -> None:
     """Check that the data of an event begins with its name; `text` is the packet.
 
-    Raises PacketError: it does not.
+    Raises:
+        PacketError: it does not.
     """
     name = data[0] if data else None
     if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
@@ -212,7 +217,8 @@ def refuse_values(text: str, max_values: int) -> NoReturn:
 def loads_counted(encoded: bytes, text: str) -> Any:
     """Decode JSON whose values are few enough; `text` is the packet that it is from.
 
-    Raises PacketError: it is no JSON, or too deep.
+    Raises:
+        PacketError: it is no JSON, or too deep.
     """
     # A level needs two brackets, so the length of most packets shows that they are not deep.
     brackets = _brackets(encoded) if len(encoded) > 2 * MAX_DEPTH else 0

@@ -43,7 +43,9 @@ def encode_event(
     nested at any depth. Tuples become arrays, NaN and infinities null, dates ISO 8601 strings.
     The official parser refuses more than 10 attachments unless configured otherwise.
 
-    Raises UsageError for a missing or reserved name, EncodeError for a value without JSON form.
+    Raises:
+        UsageError: the name is missing or reserved.
+        EncodeError: a value has no JSON form.
     """
     name = args[0] if args else None
     if type(name) is not str or name in RESERVED_EVENTS:
@@ -56,7 +58,8 @@ def encode_ack(
 ) -> tuple[str, list[bytes]]:
     """Encode the answer to the event with `ack_id` as ACK or BINARY_ACK; `args` as in an event.
 
-    Raises EncodeError for a value without JSON form.
+    Raises:
+        EncodeError: a value has no JSON form.
     """
     return encode_values(ACK, namespace, args, ack_id)
 
@@ -64,7 +67,8 @@ def encode_ack(
 def encode_connect(namespace: str, data: dict[str, Any] | None = None) -> str:
     """Encode CONNECT: a client's credentials, or a server's `{"sid": ...}`.
 
-    Raises EncodeError for a value without JSON form; binary values are among them here.
+    Raises:
+        EncodeError: a value has no JSON form, as binary values here.
     """
     head = f"{CONNECT}" if namespace == "/" else f"{CONNECT}{namespace},"
     return head if data is None else head + _dumps(data, None)
@@ -78,7 +82,8 @@ def encode_disconnect(namespace: str) -> str:
 def encode_connect_error(namespace: str, message: str, data: Any = None) -> str:
     """Encode CONNECT_ERROR with `{"message": ...}`, and `"data"` in it unless that is None.
 
-    Raises EncodeError for a value without JSON form; binary values are among them here.
+    Raises:
+        EncodeError: a value has no JSON form, as binary values here.
     """
     payload = {"message": message} if data is None else {"message": message, "data": data}
     head = f"{CONNECT_ERROR}" if namespace == "/" else f"{CONNECT_ERROR}{namespace},"
@@ -90,7 +95,8 @@ def encode_values(
 ) -> tuple[str, list[bytes]]:
     """Encode EVENT or ACK, or their binary forms if there is a binary value in `args`.
 
-    Raises EncodeError for a value without JSON form.
+    Raises:
+        EncodeError: a value has no JSON form.
     """
     head = "" if namespace == "/" else namespace + ","
     if ack_id is not None:

@@ -68,7 +68,8 @@ def decode_rest_gradually(
 
     Yield whenever others may have a turn; return the packet, and its weight in bytes.
 
-    Raises PacketError, and nothing else.
+    Raises:
+        PacketError: what comes after the head is not valid; nothing else is raised.
     """
     type_, namespace, attachments, start = head
     shown = beginning(text)
@@ -253,7 +254,8 @@ def _decode_string(raw: bytes, shown: str) -> str:
 def decode_base64_gradually(text: LongText) -> Generator[None, None, bytes]:
     """Decode a long binary message that is text: "b" and its base64.
 
-    Raises PacketError: its base64 is not strictly valid.
+    Raises:
+        PacketError: its base64 is not strictly valid.
     """
     decoded = io.BytesIO()
     for start in range(1, len(text), SLICE):

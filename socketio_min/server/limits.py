@@ -23,7 +23,7 @@ class Limits:
 
     max_namespaces: namespaces that one connection is in.
     max_rooms, max_room_name: rooms that one socket is in, characters in a room's name.
-    max_pending_acks: acknowledgements that one socket owes.
+    max_pending_acks: acknowledgements that the client still owes to one socket.
     max_attachments: binary attachments in one packet; `attachment_timeout`: seconds until all must
     be there.
     max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that

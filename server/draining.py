@@ -36,35 +36,37 @@ class Drain:
 
     def __init__(self, io: Server) -> None:
         self._io = io
-        # When each was told.
+        # When each was told, and when the next one may be.
         self._told: dict[ServerConnection, float] = {}
+        self._next = 0.0
 
     async def run(self, seconds: float) -> None:
         """Return when all clients have gone, those that come meanwhile among them, or after so many
         seconds.
         """
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        spread = min(SPREAD_SECONDS, EACH_SECONDS * len(self._io.connections))
+        self._next = begun = loop.time()
+        pause = min(EACH_SECONDS, SPREAD_SECONDS / max(1, len(self._io.connections)))
         while self._io.connections or self._io.engine.deciding:
             now = loop.time()
             if now >= begun + seconds:
                 return
-            self._tell_some(now, begun + spread)
+            self._tell_some(now, pause)
             for connection, told in self._told.items():
                 if connection in self._io.connections and _must_go(connection, now - told):
                     connection.close()
             await asyncio.sleep(_TICK_SECONDS)
 
-    def _tell_some(self, now: float, end: float) -> None:
-        """Tell as many as it takes to have told all at a time."""
-        waiting = [one for one in self._io.connections if one not in self._told]
-        ticks = max(1, round((end - now) / _TICK_SECONDS))
-        for connection in waiting[: -(-len(waiting) // ticks)]:
+    def _tell_some(self, now: float, pause: float) -> None:
+        """Tell as many as it takes to have told one every so many seconds."""
+        for connection in [*self._io.connections]:
+            if now < self._next:
+                return
             socket = connection.peer.joined.get("/")
             # One that has just come is told when it has joined.
-            if socket is not None:
+            if socket is not None and connection not in self._told:
                 self._told[connection] = now
+                self._next += pause
                 socket.emit(*ServerDraining().arguments())
 
 

@@ -21,7 +21,7 @@ export function Bin({ close }) {
   const restore = async ({ id, path }) => {
     // Something else may have its name by now.
     const target = isThere(path) ? freeCopy(path, isThere) : undefined;
-    const isBack = await attempt(() => restoreDeleted(id, target).then(() => true));
+    const isBack = await attempt(() => restoreDeleted(state.project.id, id, target).then(() => true));
     if (isBack) toast(`${path} is back${target ? ` as ${target}` : ""}`);
     await load();
   };

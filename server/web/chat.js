@@ -5,7 +5,7 @@ import { positionOf } from "./cursors.js";
 import { liveEditorOf } from "./live_editor.js";
 import { change, onProject } from "./project.js";
 import { sentence } from "./sentence.js";
-import { ask, socket } from "./session.js";
+import { ask, emit } from "./session.js";
 import { state } from "./state.js";
 
 const TYPING_MILLISECONDS = 2_000;
@@ -57,7 +57,7 @@ export function sayTyping(isTyping) {
   const now = Date.now();
   if (isTyping && now - typingSince < TYPING_MILLISECONDS) return;
   typingSince = isTyping ? now : 0;
-  socket.emit("user:typing", { projectId: state.project.id, isTyping });
+  emit("user:typing", { projectId: state.project.id, isTyping });
 }
 
 onProject("ai:message", ({ messageId, requestId, user, message }) => {

@@ -18,7 +18,7 @@ import { keepLiveEditor, lineOfCaret } from "./live_editor.js";
 import { nameOf } from "./paths.js";
 import { sayActivity } from "./project.js";
 import { readFile } from "./read_file.js";
-import { insist } from "./session.js";
+import { insist, isMe } from "./session.js";
 import { discard, letGo, retire, settled, sharedFile } from "./shared_files.js";
 import { alterOpen, attempt, state, toast, update } from "./state.js";
 import { closeTab, leaveTab, showTab, tabOf } from "./tabs.js";
@@ -172,12 +172,14 @@ export async function closeEditor() {
   sayActivity(undefined);
 }
 
-/** Leave all files to the others: what is typed is taken meanwhile, and a lock given back. */
+/** Leave all files to the others, when what is typed is with the server, and give a lock back. */
 export async function stopEditing() {
+  await settled();
   const { open } = state;
   if (open) leaveTab(open.path, lineOfCaret(open));
   if (open) for (const handler of leavers) handler(open.path);
-  if (open?.lock) await attempt(editTogether);
+  // What cannot be saved now stays in the browser, and the lock ends when the project is left.
+  if (open?.lock && !(open.document?.unsaved > 0)) await attempt(editTogether);
   retire(open?.document);
   forgetBeside();
 }
@@ -207,7 +209,13 @@ export function forgetProblem() {
 
 /** Put in what was typed in a tab that was closed, or lost, before the server had it. */
 async function finishDrafts(projectId, path) {
-  for (const draft of await abandoned(state.user.id, projectId, path)) {
+  const { user } = state;
+  for (const draft of await abandoned(user.id, projectId, path)) {
+    // They may have signed out meanwhile, or left the project.
+    if (!isMe(user) || state.project?.id !== projectId) {
+      draft.leave();
+      continue;
+    }
     const document = sharedFile(projectId, path, draft);
     document.comeBack();
     if (await document.settle()) {

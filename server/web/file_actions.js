@@ -53,13 +53,13 @@ export async function deleteFile(path) {
   const { deletionId } = await ask("file:delete", { projectId: project.id, filePath: path });
   toast(`${path} is in the bin`, "news", {
     name: "Undo",
-    run: () => attempt(() => restoreDeleted(deletionId)),
+    run: () => attempt(() => restoreDeleted(project.id, deletionId)),
   });
 }
 
 /** Take a file or folder out of the bin, to another path if something is at its own. */
-export async function restoreDeleted(deletionId, newPath) {
-  await ask("bin:restore", { projectId: state.project.id, deletionId, newPath });
+export async function restoreDeleted(projectId, deletionId, newPath) {
+  await ask("bin:restore", { projectId, deletionId, newPath });
 }
 
 /** Make a file with this content, if there is none. */

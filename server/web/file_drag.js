@@ -44,7 +44,7 @@ export function useDrop(project) {
     const folder = folderUnder(event);
     if (!path) {
       const found = dropped(event.dataTransfer);
-      return attempt(async () => uploadInto(folder, await found));
+      return attempt(() => uploadInto(folder, found));
     }
     if (folder === folderOf(path) || isWithin(folder, path)) return;
     attempt(() => moveTo(path, join(folder, nameOf(path))));

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { copyText } from "./clipboard.js";
 import { Icon, html } from "./html.js";
 import { INVITATION, goToProject, replaceAddress } from "./route.js";
-import { ask, insist, isFailure, onArrival } from "./session.js";
+import { ask, insist, isFailure, onArrival, onSignedOut } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 const STORED = "invitation";
@@ -42,6 +42,8 @@ function forget() {
 takeToken();
 if (sessionStorage.getItem(STORED)) update({ isInvited: true });
 onArrival(accept);
+// What was opened while nobody was signed in is for whoever signs in.
+onSignedOut(() => state.user && forget());
 addEventListener("hashchange", () => {
   takeToken();
   // Whoever is signed out accepts on arrival.

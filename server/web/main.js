@@ -19,7 +19,6 @@ import { ProjectList, ProjectSettings } from "./project_list.js";
 import { leaveProject, writeAddress } from "./route.js";
 import { SearchView } from "./search_view.js";
 import { resume, signOut } from "./session.js";
-import { settled } from "./shared_files.js";
 import { SignIn } from "./sign_in.js";
 import { attempt, state, update, useApp } from "./state.js";
 import { TabBar } from "./tab_bar.js";
@@ -72,7 +71,6 @@ function Frame({ app }) {
 
 /** Sign out, once the last words are with the server and a lock is given back. */
 async function leave() {
-  await settled();
   await stopEditing();
   await signOut();
 }

@@ -25,7 +25,7 @@ export function MissingFile({ missing: { path, line } }) {
   }, [path]);
   const open = (other) => attempt(() => openFile(other, line && { line }));
   const restore = async () => {
-    await restoreDeleted(deletion.id);
+    await restoreDeleted(state.project.id, deletion.id);
     await openFile(path, line && { line });
   };
   const others = [...state.project.files.keys()]

@@ -3,7 +3,7 @@
 
 import { closedFolders } from "./folders.js";
 import { byName } from "./paths.js";
-import { ask, askAll, insist, isMe, onArrival, socket } from "./session.js";
+import { ask, askAll, emit, insist, isMe, onArrival, socket } from "./session.js";
 import { NOTHING_OPEN, state, toast, update } from "./state.js";
 import { rememberedTabs } from "./tabs.js";
 
@@ -92,7 +92,7 @@ function comingAnswers(answers) {
 export function closeProject() {
   if (!state.project) return;
   waiting = null;
-  socket.emit("project:leave", { projectId: state.project.id });
+  emit("project:leave", { projectId: state.project.id });
   update({ ...NOTHING_OPEN, pane: "files" });
 }
 
@@ -118,7 +118,7 @@ export function changeList(work) {
 }
 
 async function loadLists() {
-  socket.emit("room:join", { room: "notifications" });
+  emit("room:join", { room: "notifications" });
   const mine = [];
   early = mine;
   try {
@@ -202,7 +202,7 @@ export function placesIn(path) {
 export function sayActivity(activity) {
   const status = document.hidden ? "away" : "online";
   if (state.project) {
-    socket.emit("user:presence", { status, activity });
+    emit("user:presence", { status, activity });
     const own = { user: state.user, status, activity };
     change({ people: new Map(state.project.people).set(state.user.id, own) });
   }

@@ -10,7 +10,7 @@ import { createWith, editBeside } from "./file_actions.js";
 import { liveEditorOf } from "./live_editor.js";
 import { difference, merged, textOf } from "./merging.js";
 import { change, onProject } from "./project.js";
-import { ask, endure, insist, isFailure, onArrival } from "./session.js";
+import { ask, endure, insist, isFailure, onArrival, onSignedOut } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 const LONGEST_NAME = 60;
@@ -164,6 +164,11 @@ async function tell(decision) {
 
 onArrival(() => {
   for (const decision of untold.values()) attempt(() => tell(decision));
+});
+// Whoever signs in next has decided nothing.
+onSignedOut(() => {
+  untold.clear();
+  versions.clear();
 });
 
 function heardDecision({ requestId, actionId, outcome, user }) {

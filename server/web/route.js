@@ -8,9 +8,8 @@ import { presentPath } from "./file_list.js";
 import { reopenFile } from "./file_news.js";
 import { lineOfCaret, onLiveUpdate } from "./live_editor.js";
 import { nameOf } from "./paths.js";
-import { closeProject, openProject, projectGone } from "./project.js";
+import { closeProject, openProject, projectGone, sayActivity } from "./project.js";
 import { onArrival, onSignedOut } from "./session.js";
-import { settled } from "./shared_files.js";
 import { attempt, state, toast, update } from "./state.js";
 
 /** What the address of an invitation begins with; see inviting.js. */
@@ -185,7 +184,6 @@ export async function goToProject(id) {
 
 /** Go back to the list of projects. */
 export async function leaveProject() {
-  await settled();
   await stopEditing();
   closeProject();
 }
@@ -200,12 +198,15 @@ async function arrive() {
   const isShown = state.open || state.missing;
   // The server may have failed to show what the address names.
   if (!state.project || (parse(location.hash).path && !isShown)) return follow();
+  const { activity } = state.project.people.get(state.user.id) ?? {};
   try {
     await openProject(state.project.id);
   } catch (error) {
     if (error.code !== "NOT_FOUND") throw error;
     return projectGone();
   }
+  // The server has known it of the former connection only.
+  sayActivity(activity);
   await reopenFile();
 }
 

@@ -97,6 +97,11 @@ async function request(event, payload = {}) {
   return answer;
 }
 
+/** Send an event of which nobody waits for the answer. It is left out where the client would keep it. */
+export function emit(event, payload) {
+  if (state.user && !isAway) socket.emit(event, payload);
+}
+
 /** Return all items of a list that comes in pages, of which `key` holds the items of one. */
 export async function askAll(event, key, payload = {}, after = undefined) {
   const found = [];
@@ -193,7 +198,8 @@ export function signIn(next) {
 
 /** Sign out, and end the session if there is one. */
 export async function signOut() {
-  if (identity?.sessionId) await ask("auth:logout").catch(() => {});
+  // Without a connection nobody has its id any more, once it is forgotten here.
+  if (identity?.sessionId && !isAway) await ask("auth:logout").catch(() => {});
   leave("");
 }
 
@@ -206,6 +212,7 @@ export function resume() {
 }
 
 function connect() {
+  clearTimeout(returning);
   update({ connection: "connecting" });
   socket.connect();
   recordEngine();
@@ -220,6 +227,7 @@ export function onSignedOut(handler) {
 
 function signedOut(error) {
   moved();
+  clearTimeout(returning);
   setAway(false);
   for (const handler of leavers) handler();
   forgetUser(error);
@@ -341,10 +349,12 @@ function tellRefusal(error) {
 
 // Between the returns, until one is in.
 let pauses = new Pauses();
+let returning;
 
 function comeBack(error) {
   socket.disconnect();
-  setTimeout(() => identity && connect(), pauses.after(error));
+  clearTimeout(returning);
+  returning = setTimeout(connect, pauses.after(error));
 }
 
 async function present() {
@@ -376,8 +386,9 @@ socket.on("auth:session", ({ session }) => {
 socket.on("auth:logout", async () => {
   // Whoever is not in yet hears so from the answer that is waited for.
   if (!identity?.sessionId || !state.user) return;
-  // It may have been another session of the same user.
-  await ask("auth:check").catch((error) => leave(error.message));
+  // It may have been another session of the same user. Without an answer the next connection asks.
+  const check = () => insist(() => ask("auth:check"));
+  await endure(check).catch((error) => isFailure(error) || leave(error.message));
 });
 socket.on("auth:error", ({ event, message }) => {
   if (event === "auth:session") leave(sentence(message));

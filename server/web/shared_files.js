@@ -4,7 +4,7 @@
 import { SharedFile } from "./document.js";
 import { moved } from "./paths.js";
 import { mayEdit, onProject } from "./project.js";
-import { onDeparture, onSignedOut, socket } from "./session.js";
+import { emit, onDeparture, onSignedOut, socket } from "./session.js";
 import { state } from "./state.js";
 
 // How long leaving waits for the last words to be taken; they are kept in the browser besides.
@@ -43,7 +43,7 @@ export async function retire(document) {
   const { projectId, path: filePath } = document;
   discard(document, document.unsaved === 0);
   const isOpen = [...documents].some((other) => other.path === filePath);
-  if (!isOpen && state.connection === "online") socket.emit("file:close", { projectId, filePath });
+  if (!isOpen) emit("file:close", { projectId, filePath });
 }
 
 /** Wait a while until what is typed is with the server. */

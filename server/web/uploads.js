@@ -12,7 +12,7 @@ import { openFile } from "./file.js";
 import { putFile } from "./file_list.js";
 import { isThere } from "./folders.js";
 import { freeCopy, join } from "./paths.js";
-import { Refusal, ask, insist, onArrival, onSignedOut } from "./session.js";
+import { Refusal, ask, insist, isMe, onArrival, onSignedOut } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 export const MAX_FILE = 5_000_000;
@@ -27,8 +27,14 @@ let last = 0;
 // What `state.uploads` is a copy of.
 let current = null;
 
-/** Send files, {path, file} each, into a folder of the open project. */
-export async function uploadInto(folder, { files, leftOut }) {
+/** Send what was `found`, see dropped.js, or is on its way, into a folder of the open project. */
+export async function uploadInto(folder, found) {
+  const { user, project: before } = state;
+  const { files, leftOut } = await found;
+  // It takes a while to look through folders.
+  if (!isMe(user) || state.project?.id !== before.id) {
+    throw new Error("The project was left: nothing is uploaded");
+  }
   if (current && !current.isOver) {
     throw new Error("Other files are on their way: wait for them, or cancel them");
   }
@@ -57,7 +63,7 @@ export async function uploadInto(folder, { files, leftOut }) {
   current = uploads;
   draw();
   for (const item of items) {
-    if (item.status === "waiting" && isThere(item.path)) await decide(uploads, item);
+    if (item.status === "waiting" && isKnown(uploads, item.path)) await decide(uploads, item);
   }
   await Promise.all(Array.from({ length: AT_ONCE }, () => sendSome(uploads)));
   finish(uploads);
@@ -71,19 +77,25 @@ function end(item, status, problem = "") {
 async function decide(uploads, item) {
   const choice = uploads.choice ?? (await chosen(uploads, item));
   if (item.status === "cancelled") return;
-  const isTaken = (path) => isThere(path) || uploads.paths.has(path);
+  const isTaken = (path) => isKnown(uploads, path) || uploads.paths.has(path);
   if (choice === "skip") end(item, "skipped");
   else if (choice === "both") {
     item.path = freeCopy(item.path, isTaken);
     uploads.paths.add(item.path);
-  } else if (state.project?.files.has(item.path)) item.overwrite = true;
-  else end(item, "failed", "A folder of that name is there: it is not replaced by a file");
+  } else if (isKnown(uploads, item.path) && !state.project.files.has(item.path)) {
+    end(item, "failed", "A folder of that name is there: it is not replaced by a file");
+  } else item.overwrite = true;
+}
+
+/** Return whether something is known to be at a path: another project may be open by now. */
+function isKnown({ projectId }, path) {
+  return state.project?.id === projectId && isThere(path);
 }
 
 /** Ask what to do with a file, and perhaps with all others like it. */
 async function chosen(uploads, item) {
   const more = uploads.items.filter(
-    (one) => one.status === "waiting" && one.id > item.id && isThere(one.path),
+    (one) => one.status === "waiting" && one.id > item.id && isKnown(uploads, one.path),
   ).length;
   const choice = await new Promise((answer) => {
     uploads.question = {

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   alter,
+  becomes,
   button,
   comeIn,
   comeOnline,
@@ -196,6 +197,61 @@ test("who signs out offline leaves the words to nobody else, and has them on ret
   await goTo(ada, `#${place}`);
   await ada.getByText("What you typed into notes.txt before is in it now").waitFor();
   await linesAre(bob, ["one! and words"]);
+});
+
+test("nothing that was begun goes on as the one who signs in next", async () => {
+  const [ada, bob] = await together("Next");
+  const place = new URL(ada.url()).hash.slice(1);
+  await goOffline(ada);
+  await ada.keyboard.type(" and words");
+  // A second tab waits for the words of the first one.
+  const tab = await comeIn("ada", place);
+  const draftsOf = (state) =>
+    tab.evaluate(async (name) => {
+      const found = (await navigator.locks.query())[name];
+      return found.filter((lock) => lock.name.startsWith("draft/ada/")).length;
+    }, state);
+  await becomes(() => draftsOf("pending"), 1);
+  await goOffline(tab);
+  await tab.evaluate(async () => {
+    const { decide } = await import("/web/proposals.js");
+    const { uploadInto } = await import("/web/uploads.js");
+    await decide("request", { id: "action" }, "accepted");
+    // A folder that is looked through for a while.
+    const found = new Promise((done) => {
+      window.find = () => done({ files: [{ path: "a.txt", file: new File(["a"], "a.txt") }] });
+    });
+    uploadInto("", found).catch(({ message }) => (window.refused = message));
+  });
+  await button(tab, "Close the file").click();
+  await button(tab, "Sign out ada").click();
+  await tab.evaluate(async () => (await import("/web/session.js")).socket.io.reconnection(true));
+  await signIn(tab, "bob");
+  await goTo(tab, bob.url());
+  await text(tab).getByText("one").waitFor();
+  await ada.close();
+  await becomes(() => draftsOf("pending"), 0);
+  await becomes(() => draftsOf("held"), 0);
+  const { sent, refused } = await tab.evaluate(async () => {
+    window.find();
+    const { ask } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    for (let trips = 0; trips < 3; trips++) await ask("test:ping");
+    const named = state.packets.map(({ direction, data }) =>
+      direction === "out" ? /^2\d*\["([^"]+)/.exec(data)?.[1] : undefined,
+    );
+    return { sent: named.filter(Boolean), refused: window.refused };
+  });
+  assert.equal(refused, "The project was left: nothing is uploaded");
+  assert.equal(sent[0], "user:join");
+  const begun = ["ai:applied", "file:edit", "file:upload"];
+  assert.deepEqual(sent.filter((event) => begun.includes(event)), []);
+  await linesAre(tab, ["one"]);
+  await button(tab, "Sign out bob").click();
+  await signIn(tab, "ada");
+  await goTo(tab, `#${place}`);
+  await tab.getByText("What you typed into notes.txt before is in it now").waitFor();
+  await linesAre(bob, ["one and words"]);
 });
 
 test("a key of a reload that comes first is not lost", async () => {

@@ -162,7 +162,11 @@ test("what is deleted is undone at once, or later from the bin", async () => {
   await choose(ada, "src", "Delete");
   await button(ada, "src").waitFor({ state: "detached" });
   await bob.getByText("src/notes.txt was deleted.").waitFor();
+  // Also from where one has gone meanwhile.
+  await button(ada, "All projects").click();
+  await ada.getByRole("button", { name: "Thrown away" }).waitFor();
   await button(ada, "Undo").click();
+  await ada.getByRole("button", { name: "Thrown away" }).click();
   await button(ada, "notes.txt").click();
   await text(ada).getByText("kept").waitFor();
   await choose(ada, "notes.txt", "Delete");

@@ -22,6 +22,7 @@ import {
   saved,
   share,
   shareByHand,
+  signIn,
   text,
   visit,
   withProject,
@@ -170,6 +171,22 @@ test("a session is required, and ends", async () => {
   await ada.getByRole("button", { name: "Sign out Ada" }).click();
   await ada.getByLabel("Password").waitFor();
   assert.equal(await ada.evaluate(() => sessionStorage.length), 0);
+  assert.equal(await ada.getByRole("alert").count(), 0);
+});
+
+test("another session's end signs nobody out, also where it cannot be asked about", async () => {
+  const windows = await Promise.all([visit(sessionUrl), visit(sessionUrl)]);
+  for (const page of windows) {
+    await page.getByLabel("User").fill("ada");
+    await page.getByLabel("Password").fill("open sesame");
+    await button(page, "Come in").click();
+    await button(page, "New project").waitFor();
+  }
+  const [ada, other] = windows;
+  await loseAnswers(ada, ["auth:check"]);
+  await button(other, "Sign out Ada").click();
+  await ada.locator(".toast.problem").getByText("The server does not answer yet.").waitFor();
+  await button(ada, "New project").waitFor();
 });
 
 /** Take both servers' databases away, until the function that this returns is called. */
@@ -265,6 +282,57 @@ test("whoever comes back and is refused for now goes on, and for good is signed 
   await saved(bob).waitFor();
   await come({ code: "UNAUTHORIZED", message: "who are you?" });
   await bob.getByRole("alert").getByText("Who are you?").waitFor();
+});
+
+test("whoever signs out while coming back comes back no more", async () => {
+  const page = await withProject("bob", "Gone", "notes.txt");
+  await refuse(page, "user:join", { code: "RATE_LIMIT_EXCEEDED", message: "too many" });
+  // What is to be done in a second or two is kept, until it is not to be done any more.
+  await alter(page, async () => {
+    const { setTimeout, clearTimeout } = window;
+    window.returns = new Map();
+    window.setTimeout = (work, milliseconds, ...rest) => {
+      const timer = setTimeout(work, milliseconds, ...rest);
+      if (milliseconds >= 1_000 && milliseconds <= 1_500) window.returns.set(timer, work);
+      return timer;
+    };
+    window.clearTimeout = (timer) => {
+      window.returns.delete(timer);
+      clearTimeout(timer);
+    };
+    const { socket } = await import("/web/session.js");
+    socket.io.reconnectionDelay(0);
+    socket.io.engine.close();
+  });
+  await page.waitForFunction(() => window.returns.size > 0);
+  await button(page, "Sign out bob").click();
+  await signIn(page, "carol");
+  const connection = await page.evaluate(async () => {
+    for (const work of window.returns.values()) work();
+    const { ask } = await import("/web/session.js");
+    await ask("test:ping");
+    return (await import("/web/state.js")).state.connection;
+  });
+  assert.equal(connection, "online");
+});
+
+test("what cannot be saved keeps nobody in a project", async (t) => {
+  const ada = await withProject("ada", "Stuck", "notes.txt");
+  await button(ada, "Edit alone").click();
+  await button(ada, "Edit together").waitFor();
+  const giveBack = await takeDatabases(t);
+  await text(ada).pressSequentially("kept");
+  await ada.getByText("Not saved", { exact: true }).waitFor();
+  // The two seconds for the last words are over at once.
+  await alter(ada, () => {
+    const { setTimeout } = window;
+    window.setTimeout = (work, wait, ...rest) => setTimeout(work, wait === 2_000 ? 0 : wait, ...rest);
+  });
+  await button(ada, "All projects").click();
+  await ada.getByRole("heading", { name: "Projects" }).waitFor();
+  await giveBack();
+  await ada.getByRole("button", { name: "Stuck" }).click();
+  await linesAre(ada, ["kept"]);
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

@@ -10,6 +10,7 @@ import {
   comeIn,
   comeOnline,
   goOffline,
+  refuse,
   saved,
   share,
   text,
@@ -294,6 +295,13 @@ test("a name is sought, one that is nobody's is said at the field, and a link le
   await fay.getByText("the invitation is unknown").waitFor({ state: "detached" });
   await fay.evaluate((address) => (location.href = address), another);
   await fay.getByText("the invitation is unknown or over: ask for another one").waitFor();
+  // One that waits for the server is nobody else's.
+  await refuse(fay, "invitation:accept", { code: "STORAGE_ERROR", message: "not now" });
+  await fay.evaluate((address) => (location.href = address), another);
+  await fay.getByText("Not now", { exact: true }).waitFor();
+  await button(fay, "Sign out fay").click();
+  await fay.getByLabel("Your name").waitFor();
+  assert.equal(await fay.getByText("You are invited to a project").count(), 0);
 });
 
 test("with a password, too: signing in goes on to the project", async () => {

@@ -4,21 +4,18 @@
 
 import { io } from "socket.io-client";
 import { Due } from "./due.js";
-import { Pauses } from "./patience.js";
+import { Pauses, persist, retryAfter } from "./patience.js";
 import { sentence } from "./sentence.js";
 import { forgetUser, state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
-const RETURN_MILLISECONDS = 1_000;
 // How long acknowledgements are waited for before a server that is about to end is left, and how long
 // the next connection may take until it is said that there is none.
 const LEAVE_MILLISECONDS = 10_000;
 const MOVE_MILLISECONDS = 3_000;
 // Of a server that cannot do it now: the same may succeed later.
 const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
-// Whoever is too fast is not made slower by asking at once again.
-const SHORTEST_WAIT_MILLISECONDS = 500;
 const AWAY = "The server cannot get at its data now. What waits goes on by itself when it can.";
 const SLOW = "The server does not answer yet. What waits goes on by itself when it does.";
 const STORED = "identity";
@@ -123,22 +120,16 @@ function dropped(retryAfter) {
 
 /**
  * Do what must not be left undone: again a moment later for as long as it is refused only because it
- * comes too fast, and the connection lasts. `told(error)` hears of each such refusal.
+ * comes too fast, and the connection lasts.
  */
-export async function insist(work, told = () => {}) {
-  const connection = socket.id;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      const seconds = error.details?.retryAfter;
-      if (seconds === undefined) throw error;
-      told(error);
-      const wait = Math.max(SHORTEST_WAIT_MILLISECONDS, seconds * 1_000);
-      await new Promise((done) => setTimeout(done, wait));
-      if (socket.id !== connection) throw error;
-    }
-  }
+export function insist(work) {
+  return persist(work, (error) => retryAfter(error) !== undefined, lasting());
+}
+
+/** Return what tells whether the present connection lasts. */
+function lasting() {
+  const { id } = socket;
+  return () => socket.connected && socket.id === id;
 }
 
 /**
@@ -159,19 +150,15 @@ function patience(error) {
  * Do what goes on by itself: again a moment later for as long as the server cannot do it now, or does not
  * answer, and the connection lasts.
  */
-export async function endure(work) {
-  const connection = socket.id;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isFailure(error) || socket.id !== connection || !state.user) throw error;
-      const said = patience(error);
-      if (!state.toasts.some(({ text }) => text === said)) toast(said, "problem");
-      await new Promise((done) => setTimeout(done, RETURN_MILLISECONDS));
-      if (socket.id !== connection) throw error;
-    }
-  }
+export function endure(work) {
+  const lasts = lasting();
+  const passes = (error) => {
+    if (!isFailure(error) || !lasts()) return false;
+    const said = patience(error);
+    if (!state.toasts.some(({ text }) => text === said)) toast(said, "problem");
+    return true;
+  };
+  return persist(work, passes, lasts);
 }
 
 // -- who one is: {name}, {username, password} or {sessionId}. Each tab may be somebody else.

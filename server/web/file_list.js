@@ -1,10 +1,11 @@
 // The list of the open project's files, as the tree draws it.
 
+import { forgetFolders } from "./folders.js";
 import { moved } from "./paths.js";
 import { change } from "./project.js";
 import { state, update } from "./state.js";
 
-// Of thousands of files that come one after the other the tree is drawn a few times a second.
+// Of thousands of files that come or go one after the other the tree is drawn a few times a second.
 const DRAW_MILLISECONDS = 150;
 let drawing = 0;
 let drawnAt = -Infinity;
@@ -15,7 +16,18 @@ export function putFile(file) {
   const before = files.get(file.path);
   files.set(file.path, file);
   // A save changes no line of the tree.
-  if (before && Boolean(before.mediaType) === Boolean(file.mediaType)) return update({});
+  if (before && Boolean(before.mediaType) === Boolean(file.mediaType)) update({});
+  else drawSoon();
+}
+
+/** Take a file out of the list. */
+export function dropFile(path) {
+  if (!state.project.files.delete(path)) return;
+  forgetFolders();
+  drawSoon();
+}
+
+function drawSoon() {
   if (drawing) return;
   const wait = drawnAt + DRAW_MILLISECONDS - performance.now();
   if (wait <= 0) drawFiles();
@@ -26,13 +38,6 @@ function drawFiles() {
   drawing = 0;
   drawnAt = performance.now();
   if (state.project) change({ files: new Map(state.project.files) });
-}
-
-/** Take a file out of the list. */
-export function dropFile(path) {
-  const files = new Map(state.project.files);
-  files.delete(path);
-  change({ files });
 }
 
 /** Return the path that a file has now, where it was moved while the project was open. */

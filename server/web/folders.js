@@ -64,6 +64,11 @@ export function isThere(path) {
 // The folders of a list of files that only grows, and of how many files they are.
 let known = { files: null, count: 0, folders: new Set() };
 
+/** A file is gone from the list, and folders may be so with it. */
+export function forgetFolders() {
+  known.files = null;
+}
+
 /** Return all folders that these files are in. They are looked for once, not for each of many paths. */
 function foldersOf(files) {
   if (known.files === files && known.count === files.size) return known.folders;

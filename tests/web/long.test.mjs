@@ -141,3 +141,31 @@ test("a draft is whole whenever its tab ends, and writes its text in idle time",
   });
   assert.deepEqual(seen, { faults: [], written: [1, 1, 3], keys: 2, left: 0, isSame: true });
 });
+
+test("files that go at once cost each its own work, and their folder goes with them", async () => {
+  const ada = await comeIn("ada", "project-123");
+  await button(ada, "many").waitFor();
+  const seen = await alter(ada, async () => {
+    const { socket } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    const { isThere } = await import("/web/folders.js");
+    const paths = [...state.project.files.keys()].filter((path) => path.startsWith("many/"));
+    const entries = Map.prototype[Symbol.iterator];
+    let copied = 0;
+    Map.prototype[Symbol.iterator] = function () {
+      copied += this.size;
+      return entries.call(this);
+    };
+    const before = isThere("many");
+    for (const filePath of paths) {
+      for (const heard of socket.listeners("file:deleted")) {
+        heard({ filePath }, { projectId: state.project.id });
+      }
+    }
+    Map.prototype[Symbol.iterator] = entries;
+    return { count: paths.length, copied, before, after: isThere("many") };
+  });
+  await button(ada, "many").waitFor({ state: "detached" });
+  assert.ok(seen.copied <= 5 * seen.count, `${seen.copied} entries copied`);
+  assert.deepEqual({ ...seen, copied: 0 }, { count: 1_002, copied: 0, before: true, after: false });
+});

@@ -14,7 +14,9 @@ import {
   becomes,
   button,
   comeIn,
+  comeOnline,
   expectErrors,
+  goOffline,
   linesAre,
   loseAnswers,
   refuse,
@@ -314,6 +316,22 @@ test("whoever signs out while coming back comes back no more", async () => {
     return (await import("/web/state.js")).state.connection;
   });
   assert.equal(connection, "online");
+});
+
+test("somebody was faster while one is in another project", async () => {
+  const ada = await withProject("ada", "Faster", "notes.txt");
+  await goOffline(ada);
+  await ada.evaluate(async () => {
+    const { uploadInto } = await import("/web/uploads.js");
+    uploadInto("", { files: [{ path: "a.txt", file: new File(["a"], "a.txt") }], leftOut: [] });
+  });
+  await button(ada, "All projects").click();
+  await refuse(ada, "file:upload", { code: "VERSION_CONFLICT", message: "it is there" });
+  await comeOnline(ada);
+  const dialog = ada.getByRole("dialog");
+  await dialog.getByText("a.txt is there already").waitFor();
+  await dialog.getByRole("button", { name: "Replace" }).click();
+  await ada.getByText("a.txt is uploaded").waitFor();
 });
 
 test("what cannot be saved keeps nobody in a project", async (t) => {

@@ -292,5 +292,5 @@ def storage_error(error: BaseException | None) -> EventError:
         )
     return EventError(
         Code.STORAGE_ERROR,
-        f"the change could not be saved ({name_of(error)}): nothing of it was done",
+        f"the database could not do it ({name_of(error)}): nothing of it was done",
     )

@@ -5,7 +5,7 @@
 import { Draft } from "./drafts.js";
 import { randomName } from "./random_name.js";
 import { Replica } from "./replica.js";
-import { Refusal, ask } from "./session.js";
+import { Refusal, ask, patience } from "./session.js";
 import { Synchronizer } from "./synchronizer.js";
 
 // After which it is said that all is saved: while one types on, that is not so for long.
@@ -64,7 +64,7 @@ export class SharedFile {
       landed: () => this.#landed(),
       updated: () => this.#keep(),
       accepted: () => this.#tell({ problem: null }),
-      delayed: (error) => !SHOWN.has(error.code) && this.#tell({ problem: error }),
+      delayed: (error) => !SHOWN.has(error.code) && this.#tell({ problem: { message: patience(error) } }),
       settled: () => this.#rest(),
       failed: (error) => this.#failed(error),
     });

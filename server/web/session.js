@@ -140,8 +140,8 @@ export function isFailure(error) {
   return error instanceof NoAnswer || FAILURES.has(error.code);
 }
 
-/** Return what is said of such an error while one tries again. */
-function patience(error) {
+/** Return what is said of an error while one tries again. */
+export function patience(error) {
   if (error instanceof NoAnswer) return SLOW;
   return FAILURES.has(error.code) ? AWAY : error.message;
 }

@@ -14,6 +14,7 @@ import {
   goTo,
   linesAre,
   makeProject,
+  refuse,
   saved,
   share,
   signIn,
@@ -252,6 +253,22 @@ test("nothing that was begun goes on as the one who signs in next", async () => 
   await goTo(tab, `#${place}`);
   await tab.getByText("What you typed into notes.txt before is in it now").waitFor();
   await linesAre(bob, ["one and words"]);
+});
+
+test("somebody was faster while one is in another project", async () => {
+  const ada = await withProject("ada", "Faster", "notes.txt");
+  await goOffline(ada);
+  await ada.evaluate(async () => {
+    const { uploadInto } = await import("/web/uploads.js");
+    uploadInto("", { files: [{ path: "a.txt", file: new File(["a"], "a.txt") }], leftOut: [] });
+  });
+  await button(ada, "All projects").click();
+  await refuse(ada, "file:upload", { code: "VERSION_CONFLICT", message: "it is there" });
+  await comeOnline(ada);
+  const dialog = ada.getByRole("dialog");
+  await dialog.getByText("a.txt is there already").waitFor();
+  await dialog.getByRole("button", { name: "Replace" }).click();
+  await ada.getByText("a.txt is uploaded").waitFor();
 });
 
 test("a key of a reload that comes first is not lost", async () => {

@@ -3,7 +3,8 @@
 //
 // Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test page.test.mjs; the server's
 // assistant is tests/sdk/serving.py's, and SESSION_URL is one where a session is required, with the
-// user ada and the password "open sesame". While a file AWAY is there, both are without a database.
+// user ada and the password "open sesame". While a file AWAY is there, both are without a database, or with
+// the word "writing" in it cannot write to that.
 
 import assert from "node:assert/strict";
 import { rm, writeFile } from "node:fs/promises";
@@ -14,9 +15,7 @@ import {
   becomes,
   button,
   comeIn,
-  comeOnline,
   expectErrors,
-  goOffline,
   linesAre,
   loseAnswers,
   refuse,
@@ -192,8 +191,8 @@ test("another session's end signs nobody out, also where it cannot be asked abou
 });
 
 /** Take both servers' databases away, until the function that this returns is called. */
-async function takeDatabases(t) {
-  await writeFile(away, "");
+async function takeDatabases(t, what = "all") {
+  await writeFile(away, what);
   const giveBack = () => rm(away, { force: true });
   t.after(giveBack);
   return giveBack;
@@ -318,22 +317,6 @@ test("whoever signs out while coming back comes back no more", async () => {
   assert.equal(connection, "online");
 });
 
-test("somebody was faster while one is in another project", async () => {
-  const ada = await withProject("ada", "Faster", "notes.txt");
-  await goOffline(ada);
-  await ada.evaluate(async () => {
-    const { uploadInto } = await import("/web/uploads.js");
-    uploadInto("", { files: [{ path: "a.txt", file: new File(["a"], "a.txt") }], leftOut: [] });
-  });
-  await button(ada, "All projects").click();
-  await refuse(ada, "file:upload", { code: "VERSION_CONFLICT", message: "it is there" });
-  await comeOnline(ada);
-  const dialog = ada.getByRole("dialog");
-  await dialog.getByText("a.txt is there already").waitFor();
-  await dialog.getByRole("button", { name: "Replace" }).click();
-  await ada.getByText("a.txt is uploaded").waitFor();
-});
-
 test("what cannot be saved keeps nobody in a project", async (t) => {
   const ada = await withProject("ada", "Stuck", "notes.txt");
   await button(ada, "Edit alone").click();
@@ -351,6 +334,16 @@ test("what cannot be saved keeps nobody in a project", async (t) => {
   await giveBack();
   await ada.getByRole("button", { name: "Stuck" }).click();
   await linesAre(ada, ["kept"]);
+});
+
+test("who has changed nothing reads of no change where nothing can be written", async (t) => {
+  const ada = await withProject("ada", "Written", "notes.txt");
+  await takeDatabases(t, "writing");
+  await ada.evaluate(async () => (await import("/web/session.js")).socket.io.engine.close());
+  await ada.getByRole("alert").getByText("The server cannot get at its data now.").waitFor();
+  await button(ada, "Close the file").click();
+  await button(ada, "notes.txt").click();
+  await ada.locator(".toast.problem").getByText("The database could not do it").waitFor();
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

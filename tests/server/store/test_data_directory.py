@@ -120,6 +120,6 @@ async def test_a_database_without_its_tables_stops_the_start_in_one_line(tmp_pat
     with pytest.raises(StoreError) as caught:
         await make(tmp_path).start()
     assert str(caught.value) == (
-        f"DATA_DIR: cannot use {str(tmp_path)!r}: the change could not be saved (SQLITE_ERROR): "
+        f"DATA_DIR: cannot use {str(tmp_path)!r}: the database could not do it (SQLITE_ERROR): "
         "nothing of it was done"
     )

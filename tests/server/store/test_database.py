@@ -95,7 +95,7 @@ async def test_work_that_fails_undoes_only_itself(database: Database, engine: En
     refusal = "SQLITE_ERROR" if isinstance(engine, Sqlite) else "42P01"
     assert caught.value.data == {
         "code": "STORAGE_ERROR",
-        "message": f"the change could not be saved ({refusal}): nothing of it was done",
+        "message": f"the database could not do it ({refusal}): nothing of it was done",
     }
     assert durable_names(engine) == ["first", "last"]
 
@@ -158,7 +158,7 @@ async def test_work_fails_if_no_transaction_can_begin(
     await database.run(lambda c: c.execute("PRAGMA busy_timeout = 0").fetchone())
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(EventError, match=r"could not be saved \(SQLITE_BUSY\)"):
+        with pytest.raises(EventError, match=r"could not do it \(SQLITE_BUSY\)"):
             await database.run(increment("never"))
         other.execute("ROLLBACK")
     assert await database.run(increment("later")) == 1
@@ -310,6 +310,6 @@ async def test_what_is_sent_in_vain_undoes_only_its_work(database: Database, ask
     gate.opened.set()
     await passed
     assert await there == await after == 1
-    with pytest.raises(EventError, match="could not be saved"):
+    with pytest.raises(EventError, match="could not do it"):
         await failed
     assert await database.run(names) == ["after", "there"]

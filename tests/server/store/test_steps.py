@@ -162,7 +162,7 @@ async def test_a_transaction_that_fails_ends_the_steps_in_it(database: Database)
         raise OSError("disk I/O error")
 
     desk = database.of("ada", "p")
-    with pytest.raises(EventError, match="could not be saved"):
+    with pytest.raises(EventError, match="could not do it"):
         async with desk.in_steps(work):
             raise AssertionError
     assert await desk.run(names) == ["first step"]

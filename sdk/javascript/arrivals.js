@@ -21,8 +21,8 @@ export class Arrivals {
   // Each ends one call of `connect` that waits, because `leave` was called.
   #leaving = new Set();
   #finish;
-  // Whether one has to come back before anything is sent; and what waits for that.
-  #isAway = false;
+  // Whether one has to be let in before anything is sent; and what waits for that.
+  #isAway = true;
   // Whether it is about to go to another server.
   #isMoving = false;
   #held = new Set();
@@ -37,8 +37,8 @@ export class Arrivals {
     this.#introduce = introduce;
     this.#finish = finish;
     socket.on("disconnect", () => {
+      this.#isAway = true;
       if (!socket.active || !socket.io.reconnection()) this.#goOn(false);
-      else if (this.#cameIn) this.#isAway = true;
       // The server was faster.
       if (this.#isMoving) this.#hurry();
     });
@@ -118,20 +118,27 @@ export class Arrivals {
     this.#goOn(false);
   }
 
-  // -- what is to be sent while one comes back
+  // -- what is to be sent before one is in
 
   get isAway() {
     return this.#isAway;
   }
 
-  /** Wait until one is where one was, before an event is sent. Rejects with `Unreachable`. */
+  /** Do something, now or when one is in. */
+  whenIn(send) {
+    if (!this.#isAway) send();
+    // In its place among those who wait.
+    else this.#held.add((isIn) => isIn && queueMicrotask(send));
+  }
+
+  /** Wait until one is in, before an event is sent. Rejects with `Unreachable`. */
   untilIn(event) {
     return new Promise((resolve, reject) => {
       const end = (isIn) => {
         clearTimeout(timer);
         this.#held.delete(end);
         if (isIn) resolve();
-        else reject(new Unreachable(`${event} was not sent: the connection is lost`));
+        else reject(new Unreachable(`${event} was not sent: there is no connection`));
       };
       const timer = setTimeout(() => end(false), WAIT_MILLISECONDS);
       this.#held.add(end);
@@ -139,8 +146,10 @@ export class Arrivals {
   }
 
   #goOn(isIn) {
-    this.#isAway = false;
-    for (const end of [...this.#held]) end(isIn);
+    this.#isAway = !isIn;
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const end of held) end(isIn);
   }
 
   // -- a server that is about to end

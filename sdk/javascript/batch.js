@@ -1,6 +1,6 @@
 // Events that can wait for a moment, sent together in one `batch:update`.
 
-import { Refused } from "./errors.js";
+import { Refused, Unreachable } from "./errors.js";
 
 const BATCH_MILLISECONDS = 1_000;
 const MOST_IN_A_BATCH = 100;
@@ -17,16 +17,19 @@ export class Batch {
 
   /** Send an event soon; resolves and rejects as `call` does for it. */
   add(event, data) {
-    return new Promise((resolve, reject) => {
+    const result = new Promise((resolve, reject) => {
       this.#waiting.push({ event, data, resolve, reject });
       if (this.#waiting.length >= MOST_IN_A_BATCH) this.flush();
       else this.#timer ??= setTimeout(() => this.flush(), BATCH_MILLISECONDS);
     });
+    // Not everybody looks at the result of what can wait.
+    result.catch(() => {});
+    return result;
   }
 
   /** Send what waits now. */
   async flush() {
-    this.close();
+    this.#stopTimer();
     const waiting = this.#waiting.splice(0);
     if (waiting.length === 0) return;
     const updates = waiting.map(({ event, data }) => ({ event, data }));
@@ -42,8 +45,15 @@ export class Batch {
     }
   }
 
-  /** Send nothing of what waits, until there is more. */
-  close() {
+  /** Send nothing of what waits, because of `reason`. */
+  close(reason) {
+    this.#stopTimer();
+    for (const { event, reject } of this.#waiting.splice(0)) {
+      reject(new Unreachable(`${event} was not sent: ${reason}`));
+    }
+  }
+
+  #stopTimer() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

@@ -64,7 +64,6 @@ export class AICodingAssistantSocket {
     }
     this.#socket = io(baseURL, {
       forceNew: true,
-      // Also here, because what waited for a connection is sent before "connect" is heard.
       auth: (answer) => answer(this.#identity.credentials()),
       ...options,
       autoConnect: false,
@@ -124,10 +123,8 @@ export class AICodingAssistantSocket {
   /** Leave, for good. */
   disconnect() {
     this.#arrivals.leave();
-    this.#batch.close();
     this.#sending.close();
-    this.#typing.close();
-    this.#participation.end("disconnect() was called");
+    this.#end("disconnect() was called");
     this.#socket.disconnect();
     this.#arrivals.giveUp();
   }
@@ -137,10 +134,17 @@ export class AICodingAssistantSocket {
     return this.#identity.login(username, password);
   }
 
-  /** End the session: what there is of projects ends with it. */
+  /** End the session, and what there is of projects with it. What is queued is sent before. */
   async logout() {
+    await this.flush();
     await this.#identity.logout();
-    this.#participation.end("the session was ended");
+    this.#end("the session was ended");
+  }
+
+  #end(reason) {
+    this.#batch.close(reason);
+    this.#typing.close();
+    this.#participation.end(reason);
   }
 
   // -- events
@@ -163,15 +167,13 @@ export class AICodingAssistantSocket {
 
   /** Send an event without waiting. A failure comes back as an event, such as "error". */
   emit(event, payload) {
-    const send = () => this.#sending.emit(event, payload);
-    if (this.#arrivals.isAway) this.#arrivals.untilIn(event).then(send, () => {});
-    else send();
+    this.#arrivals.whenIn(() => this.#sending.emit(event, payload));
     return this;
   }
 
   /**
-   * Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. While the
-   * client comes back after a lost connection, it waits until it is where it was.
+   * Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. Before the
+   * client is let in, and while it comes back after a lost connection, it waits for that.
    */
   async call(event, payload = {}) {
     // What is sent at once keeps its place among the events that are emitted.
@@ -336,8 +338,7 @@ export class AICodingAssistantSocket {
    * there once.
    */
   async sendMessage({ message, projectId, place, key }) {
-    const said = await this.call("chat:message", { projectId, message, place, key });
-    return said.message;
+    return (await this.call("chat:message", { projectId, message, place, key })).message;
   }
 
   // -- the assistant

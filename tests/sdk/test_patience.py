@@ -130,7 +130,7 @@ async def test_a_refusal_for_good_ends_it(
         gone = heard(ada, "disconnect")
         proxy.cut()
         await gone()
-        with pytest.raises(Unreachable, match="test:ping was not sent: the connection is lost"):
+        with pytest.raises(Unreachable, match="test:ping was not sent: there is no connection"):
             await ada.call("test:ping")
         assert (len(failed), ada.connected) == (1, False)
 

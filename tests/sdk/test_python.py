@@ -74,9 +74,12 @@ async def test_a_refusal_has_a_code_and_an_unreachable_server_an_address(
         Unreachable, match=r"cannot reach http://127\.0\.0\.1:1: .* is the server run"
     ):
         await lost.connect()
-    await ada.disconnect()
-    monkeypatch.setattr("ai_coding_assistant.sending.ANSWER_TIMEOUT", 0.01)
+    monkeypatch.setattr("ai_coding_assistant.sending.ANSWER_TIMEOUT", 0.0)
     with pytest.raises(Unreachable, match="test:ping was not acknowledged"):
+        await ada.call("test:ping")
+    await ada.disconnect()
+    monkeypatch.setattr("ai_coding_assistant.arrivals.WAIT_SECONDS", 0.0)
+    with pytest.raises(Unreachable, match="test:ping was not sent: there is no connection"):
         await ada.call("test:ping")
 
 
@@ -175,6 +178,47 @@ async def test_a_session_is_opened_presented_and_over(servers: Servers, connect:
     await late.disconnect()
 
 
+async def test_what_is_asked_before_the_client_is_in_is_asked_as_its_user(
+    servers: Servers, connect: Connect
+) -> None:
+    ada = AsyncAICodingAssistantSocket(servers[0].url, user_id="user-456")
+    sent: list[str] = []
+    ada._client.on_any_outgoing(lambda event, *_args: sent.append(event))
+    for name in ("before connect", "after disconnect"):
+        made = asyncio.create_task(ada.call("project:create", {"name": name}))
+        await asyncio.sleep(0)
+        ada.emit("test:event", {"a": 1})
+        await ada.connect()
+        members = (await made)["project"]["members"]
+        assert [member["user"] for member in members] == [ADA]
+        assert sorted(sent[1:]) == ["project:create", "test:event"]
+        assert sent[0] == "user:join"
+        sent.clear()
+        await ada.disconnect()
+
+
+async def test_nothing_goes_on_as_the_one_who_logs_in_next(
+    servers: Servers, connect: Connect
+) -> None:
+    ada = await connect(None, url=servers[1].url)
+    await ada.login("ada", "open sesame")
+    project_id = (await ada.call("project:create", {"name": "Ended"}))["project"]["id"]
+    ada.typing(project_id)
+    queued = ada.queue("test:event", {"a": 1})
+    sent: list[str] = []
+    ada._client.on_any_outgoing(lambda event, *_args: sent.append(event))
+    ended = asyncio.create_task(ada.logout())
+    await asyncio.sleep(0)
+    late = ada.queue("test:event", {"a": 2})
+    await ended
+    assert (await queued)["data"] == {"a": 1}
+    with pytest.raises(Unreachable, match="test:event was not sent: the session was ended"):
+        await late
+    ada.stop_typing(project_id)
+    await ada.flush()
+    assert sent == ["batch:update", "auth:logout"]
+
+
 async def test_a_session_that_is_over_makes_a_guest_in_open_mode(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -264,7 +308,8 @@ async def test_what_is_queued_goes_in_one_batch(connect: Connect) -> None:
     assert sent == ["batch:update", "batch:update"]
     dropped = ada.queue("test:ping")
     await ada.disconnect()
-    assert dropped.cancelled()
+    with pytest.raises(Unreachable, match=r"test:ping was not sent: disconnect\(\) was called"):
+        await dropped
 
 
 async def test_handlers_take_as_much_as_they_want(connect: Connect) -> None:

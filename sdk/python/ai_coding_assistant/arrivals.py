@@ -50,12 +50,9 @@ class Arrivals:
         self._left: Arrival | None = None
         # Whether this client, since it was told to connect, has been let in.
         self._came_in = False
-        # Set unless the client has to come back before anything is sent; and what waits for that.
+        # Set unless the client has to be let in before anything is sent; and what waits for that.
         self._is_in = asyncio.Event()
-        self._is_in.set()
         self._held: list[Callable[[], object]] = []
-        # Whether the client had come back when the last wait for that ended.
-        self._is_back = False
         # Whether it is about to go to another server.
         self._is_moving = False
         self._moves: set[asyncio.Task[None]] = set()
@@ -108,12 +105,13 @@ class Arrivals:
             return False
         self._came_in = True
         _settle(arrival, None)
-        self._go_on(is_back=True)
+        self._go_on(is_in=True)
         return True
 
     def lose(self, reason: str, *, comes_back: bool) -> None:
         """Take note that the connection is lost, for good unless it `comes_back`."""
         arrival, self._expected = self._expected, None
+        self._is_in.clear()
         if comes_back and self._is_moving:
             # The server has ended the connection before the client did.
             self._is_moving = False
@@ -121,16 +119,14 @@ class Arrivals:
         if arrival is not None:
             _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
         if not comes_back:
-            self._go_on(is_back=False)
-        elif self._came_in:
-            self._is_in.clear()
+            self._go_on(is_in=False)
 
     def leave(self) -> None:
         """Take note that the client disconnects: the next connection is as its first."""
         self._came_in, self._left, self._is_moving = False, None, False
-        self._go_on(is_back=False)
+        self._go_on(is_in=False)
 
-    # -- what is to be sent while one comes back
+    # -- what is to be sent before the client is in
 
     async def until_in(self, event: str) -> None:
         """Wait until the client has taken up what it had, before an event is sent.
@@ -143,8 +139,8 @@ class Arrivals:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._is_in.wait()
-        if not (self._is_in.is_set() and self._is_back):
-            raise Unreachable(f"{event} was not sent: the connection is lost")
+        if not self._is_in.is_set():
+            raise Unreachable(f"{event} was not sent: there is no connection")
 
     def when_in(self, send: Callable[[], object]) -> None:
         """Call `send()`, now or when the client has taken up what it had."""
@@ -153,13 +149,15 @@ class Arrivals:
         else:
             self._held.append(send)
 
-    def _go_on(self, *, is_back: bool) -> None:
-        self._is_back = is_back
+    def _go_on(self, *, is_in: bool) -> None:
+        # Whoever waits hears at once also that it was for nothing.
         self._is_in.set()
         held, self._held = self._held, []
-        if is_back:
-            for send in held:
-                send()
+        if not is_in:
+            self._is_in.clear()
+            return
+        for send in held:
+            send()
 
     # -- a server that is about to end
 

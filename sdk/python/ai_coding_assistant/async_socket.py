@@ -58,7 +58,6 @@ class AsyncAICodingAssistantSocket:
         self.base_url = base_url
         self._reconnects = options.get("reconnection", True)
         self._identity = Identity(self, session_id, user_id)
-        # Also here, because what waited for a connection is sent before "connect" is heard.
         options.setdefault("auth", self._identity.credentials)
         self._client = Client(base_url, **options)
         self._client.on("connect", self._connected)
@@ -151,10 +150,8 @@ class AsyncAICodingAssistantSocket:
     async def disconnect(self) -> None:
         """Leave, for good."""
         self._arrivals.leave()
-        self._batch.close()
-        self._typing.close()
         self._sending.close()
-        self._participation.end("disconnect() was called")
+        self._end("disconnect() was called")
         await self._client.close()
 
     def _connected(self) -> Awaitable[None]:
@@ -190,13 +187,19 @@ class AsyncAICodingAssistantSocket:
         return await self._identity.login(username, password)
 
     async def logout(self) -> None:
-        """End the session: what there is of projects ends with it.
+        """End the session, and what there is of projects with it. What is queued is sent before.
 
         Raises:
             Refused, Unreachable: as `call`.
         """
+        await self.flush()
         await self._identity.logout()
-        self._participation.end("the session was ended")
+        self._end("the session was ended")
+
+    def _end(self, reason: str) -> None:
+        self._batch.close(reason)
+        self._typing.close()
+        self._participation.end(reason)
 
     # -- events
 
@@ -240,7 +243,7 @@ class AsyncAICodingAssistantSocket:
     async def call(self, event: str, payload: Payload | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
 
-        While the client comes back after a lost connection, the event waits for that.
+        The event waits until the client is let in, also after a lost connection.
 
         Raises:
             Refused: the server refused it, or dropped it (`RATE_LIMIT_EXCEEDED`).
@@ -387,9 +390,8 @@ class AsyncAICodingAssistantSocket:
         self._typing.stop(project_id)
 
     def queue(self, event: str, data: Payload | None = None) -> asyncio.Future[Any]:
-        """Send an event with others in one batch, a second later or when there are a hundred.
-
-        The result is what `call` would return, or raise.
+        """Send an event with others in one batch, a second later or when there are a hundred; the
+        result is what `call` would return, or raise.
         """
         return self._batch.add(event, data or {})
 

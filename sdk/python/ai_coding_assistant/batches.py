@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ai_coding_assistant.errors import SDKError, result_of
+from ai_coding_assistant.errors import SDKError, Unreachable, result_of
 from ai_coding_assistant.signatures import AsyncCall
 
 DELAY: Final = 1.0
@@ -41,12 +41,12 @@ class Batch:
         self._begin()
         await asyncio.gather(*self._tasks)
 
-    def close(self) -> None:
-        """Send nothing of what waits."""
+    def close(self, reason: str) -> None:
+        """Send nothing of what waits, because of `reason`."""
         self._stop_timer()
-        for _, result in self._waiting:
-            result.cancel()
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, []
+        for item, result in waiting:
+            _fail(result, Unreachable(f"{item['event']} was not sent: {reason}"))
 
     def _begin(self) -> None:
         self._stop_timer()

@@ -10,6 +10,9 @@ test("a lock that somebody else has by now is released in silence", async () => 
   const other = await connected({ userId: "user-789" });
   const lock = await ada.lockFile(projectId, filePath);
   await ada.call("file:unlock", { projectId, filePath });
+  // What a program sends by itself is not followed, see docs/sdk.md.
+  assert.equal(lock.held, true);
+  await assert.rejects(lock.write("late"), { code: "FILE_LOCKED" });
   const theirs = await other.lockFile(projectId, filePath);
   await lock.unlock();
   await assert.rejects(ada.call("file:unlock", { projectId, filePath }), { code: "FILE_LOCKED" });

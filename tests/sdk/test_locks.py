@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, FileLock, Refused
+from ai_coding_assistant.signatures import AnyEvent
 from server.api.socket_announcements import ServerResync
 from tests.sdk.connecting import ADA, PROJECT, Connect, Servers, heard
 from tests.waiting import until
@@ -98,6 +99,22 @@ async def test_a_lock_that_has_ended_is_not_held(
     assert refused.value.code == code
     # There is nothing to be released.
     await lock.release()
+
+
+@pytest.mark.parametrize("event", ["file:unlock", "project:leave"])
+async def test_what_a_program_sends_by_itself_is_not_followed(connect: Connect, event: str) -> None:
+    """As docs/sdk.md says."""
+    _, ada, project_id = await owned(connect)
+    await ada.join_project(project_id)
+    lock = ada.lock_file(project_id, PATH)
+    await lock.acquire()
+    await ada.call(AnyEvent(event), {"projectId": project_id, "filePath": PATH})
+    assert lock.held
+    with pytest.raises(Refused) as refused:
+        await lock.write("late")
+    assert refused.value.code == "FILE_LOCKED"
+    await lock.release()
+    assert not lock.held
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])

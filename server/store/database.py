@@ -184,9 +184,9 @@ class Database:
                 self._untidy = False
             elif not reads:
                 # With work in steps each transaction would have twice as much to do.
-                if self._untidy and begun is None and not self._begun:
-                    leftovers.delete_some(session)
-                self._untidy = leftovers.are_there(session)
+                tidies = self._untidy and begun is None and not self._begun
+                is_refused = tidies and not self._tidy(session)
+                self._untidy = not is_refused and leftovers.are_there(session)
             session.end(self._outage_goes_on)
         except (session.Error, TransactionUndone, CommitLost, OutcomeUnknown) as error:
             self._log(session, error)
@@ -203,6 +203,14 @@ class Database:
         for one in done:
             self._see_damage(one.cause)
         return done
+
+    def _tidy(self, session: Session) -> bool:
+        """Delete some leftovers. Return False if the database refuses, which the rest of the
+        transaction does not feel. That is tried again after the next change.
+        """
+        tidying = Job(leftovers.delete_some, self.new_future())
+        perform(session, tidying)
+        return tidying.cause is None
 
     def _let_go(self, session: Session, done: list[Job]) -> None:
         """Let other servers begin work in steps for a project, where such work is done and

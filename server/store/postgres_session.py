@@ -32,7 +32,12 @@ from server.store.patient_connection import PatientConnection, Unreachable
 from server.store.postgres_statements import adapted, set_up
 
 _LOCK_SECONDS: Final = 10
-"""Seconds that a transaction waits for those before it."""
+"""Seconds that a transaction waits for those before it, and a statement for a table."""
+_LOCKED_SECONDS: Final = 60.0
+_LOCKED_WAIT: Final = "20ms"
+"""For how many seconds tables are hardly waited for after a wait in vain, and for how long each is
+then. Another program has one locked, and all other work of the server waits for each wait.
+"""
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
@@ -44,10 +49,9 @@ _SERVERS: Final = 0x736F636B6575
 _PROJECTS: Final = 0x736F636B
 """The first part of the key of a project's lock."""
 _WRITING: Final = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-    f"SELECT pg_advisory_xact_lock({TRANSACTIONS}); SAVEPOINT work"
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({TRANSACTIONS})"
 )
-_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT work"
+_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # States with which PostgreSQL says that it ends the connection.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
@@ -92,6 +96,9 @@ class PostgresSession:
         self._was_known = False
         # Whether the transaction has a savepoint after which nothing was done.
         self._is_at_savepoint = False
+        # Until when tables are hardly waited for, and whether this transaction does so.
+        self._locked_until = 0.0
+        self._is_hasty = False
         # Statements that are carried out together with the next one.
         self._sent: list[tuple[bytes, Sequence[Any] | None]] = []
         self._connection = self._opened()
@@ -147,10 +154,12 @@ class PostgresSession:
 
     @contextlib.contextmanager
     def _farewell(self) -> Iterator[None]:
-        """Close the connection if PostgreSQL says that it ends it."""
+        """Close the connection if PostgreSQL says that it ends it. Note a wait in vain."""
         try:
             yield
         except psycopg.OperationalError as error:
+            if isinstance(error, psycopg.errors.LockNotAvailable):
+                self._locked_until = time.monotonic() + _LOCKED_SECONDS
             # An error without a state is the driver's own.
             if error.sqlstate is None or error.sqlstate in _FAREWELLS:
                 self._connection.close()
@@ -185,8 +194,11 @@ class PostgresSession:
         """
         if self.is_lost:
             self._reconnect()
+        self._is_hasty = time.monotonic() < self._locked_until
+        # Other servers' transactions are waited for before that, and after that nothing is undone.
+        patience = f"SET LOCAL lock_timeout = '{_LOCKED_WAIT}'; " if self._is_hasty else ""
         try:
-            self._surely_begin(_READING if reads else _WRITING)
+            self._surely_begin(f"{_READING if reads else _WRITING}; {patience}SAVEPOINT work")
         except psycopg.errors.LockNotAvailable as error:
             # The server of that transaction may be unreachable, and PostgreSQL does not know that
             # yet.
@@ -240,6 +252,9 @@ class PostgresSession:
         counting = ""
         if has_changed and self._node is not None:
             counting = f"UPDATE nodes SET commits = {number} WHERE id = '{self._node}';"
+            if self._is_hasty:
+                # The node may be about to renew its lease.
+                counting = f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; {counting}"
         try:
             self.script(f"{counting} COMMIT")
         except psycopg.Error as error:

@@ -10,14 +10,19 @@ const DRAW_MILLISECONDS = 150;
 let drawing = 0;
 let drawnAt = -Infinity;
 
-/** Put a file into the list, or in the place of what it was. */
+/**
+ * Put a file into the list, or in the place of what it was. Return false if it is older than that: of
+ * changes on several nodes an older one may be heard after a newer one.
+ */
 export function putFile(file) {
   const { files } = state.project;
   const before = files.get(file.path);
+  if (before && file.revision < before.revision) return false;
   files.set(file.path, file);
   // A save changes no line of the tree.
   if (before && Boolean(before.mediaType) === Boolean(file.mediaType)) update({});
   else drawSoon();
+  return true;
 }
 
 /** Take a file out of the list. */

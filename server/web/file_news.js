@@ -94,7 +94,7 @@ function gone(open) {
 }
 
 async function heardChange({ file }) {
-  putFile(file);
+  if (!putFile(file)) return;
   const { open } = state;
   const beside = besideOf(file.path);
   if (beside && Boolean(file.mediaType) !== beside.isBinary) {

@@ -285,6 +285,21 @@ test("a key of a reload that comes first is not lost", async () => {
   await linesAre(ada, ["one!"]);
 });
 
+test("of two nodes' changes the newer one stays, whichever is heard first", async () => {
+  const ada = await withProject("ada", "Order", "notes.txt");
+  await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    const { id: projectId } = (await import("/web/state.js")).state.project;
+    const file = { path: "data.bin", name: "data.bin", revision: 9, size: 5, hash: "" };
+    const newer = { ...file, mediaType: "application/octet-stream" };
+    for (const one of [newer, { ...file, revision: 8 }]) {
+      socket.onevent({ data: ["file:updated", { file: one }, { projectId }] });
+    }
+  });
+  await button(ada, "data.bin").click();
+  await ada.getByText("Binary file, 5 bytes").waitFor();
+});
+
 test("a file that is deleted stays at hand", async () => {
   const [ada, bob] = await together("Deleted");
   await bob.getByRole("button", { name: "Actions for notes.txt" }).click();

@@ -124,6 +124,11 @@ class FileUnlocked(Announcement, frozen=True):
     file_path: str
     token: int
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.file_path,)
+
 
 class LockAsked(Announcement, frozen=True):
     """Somebody asks the receiver for a file that the receiver has locked: `lock:answer` hands it

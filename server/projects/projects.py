@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -269,10 +270,13 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
     """Let the socket leave the project's room, and tell the others if its user is gone."""
     room = project_room(project_id)
 
+    def news(held: Held) -> lock_news.News:
+        unlocked = FileUnlocked(file_path=held.path, token=held.token)
+        tell = partial(call.tell_others, room, unlocked, project_id=project_id)
+        return lock_news.News(held, [room], tell)
+
     def tell_unlocked(released: Sequence[Held]) -> None:
-        for held in released:
-            unlocked = FileUnlocked(file_path=held.path, token=held.token)
-            call.tell_others(room, unlocked, project_id=project_id)
+        lock_news.tell(call.services, map(news, released))
 
     if not keep_locks:
         call.services.locks.release_all(call.socket.id, project_id, tell_unlocked)

@@ -16,6 +16,7 @@ from server.api.file_announcements import (
     FileEdited,
     FileLocked,
     FileMoved,
+    FileUnlocked,
     FileUpdated,
     VersionDeleted,
 )
@@ -74,6 +75,7 @@ def test_a_later_change_of_the_same_file_comes_after_the_one_that_is_left() -> N
         (FileMoved(file_path="b", new_path="a", count=1), ["b", "a"]),
         (FileEdited("a", "epoch", 1, "tab", 1, ADA, []), ["a"]),
         (FileLocked(Lock("a", "exclusive", ADA, 1, "now", orphaned=False)), ["a"]),
+        (FileUnlocked("a", 1), ["a"]),
         (VersionDeleted("version-1"), []),
         (FileDeleted(file_path="c"), []),
     ],
@@ -100,4 +102,24 @@ def test_what_is_left_may_become_another_change_or_none() -> None:
     for path in "abc":
         untold.tell("p", path)
     assert ear.heard == [("c", 1, None), ("a", 5, None)]
+    assert len(untold) == 0
+
+
+def test_news_of_a_file_come_before_later_ones_and_stay_when_its_change_is_dropped() -> None:
+    untold, ear = Untold(), Ear()
+    heard = ear.heard
+    for path in "ab":
+        untold.leave("p", path, lambda path=path: heard.append((path, "news")))  # type: ignore[misc]
+    untold.add("p", [change("a")], ear.tell)
+    untold.replace("p", "a", None)
+    untold.tell("p", "a")
+    assert heard == []
+    assert len(untold) == 1
+    untold.tell_before("q", FileDeleted(file_path="a"))
+    assert heard == []
+    for _ in range(2):
+        untold.tell_before("p", FileDeleted(file_path="a"))
+    assert heard == [("a", "news")]
+    untold.tell_news("p", "b")
+    assert heard == [("a", "news"), ("b", "news")]
     assert len(untold) == 0

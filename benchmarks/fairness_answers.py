@@ -1,5 +1,5 @@
 """What a client can make the application answer, tell and verify: large files, long lists, events
-for every room, values to weigh, passwords.
+for every room, values to weigh, passwords, pages.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ import itertools
 import json
 import select
 import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
 from typing import Any
 
 from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once, frame
 
 LARGE = "large.txt"
 MEMBERS = 950
+LOCKS = 100
+CONNECTIONS = 50
 # A second, of one client.
 EVENTS = 90
 
@@ -77,11 +81,7 @@ def every_room(ground: Ground) -> Commit:
 
 def large_room(ground: Ground) -> Commit:
     """Type and move the cursor in a room of 950, as often as a client may."""
-    members = []
-    for number in range(MEMBERS):
-        member = _as(ground.port, f"member-{number // 19}")
-        member.ask("project:join", {"projectId": PROJECT})
-        members.append(member)
+    members = _crowd(ground.port)
     loud = _as(ground.port, "loud")
     loud.ask("project:join", {"projectId": PROJECT})
     typing = [frame(f'42["user:typing",{{"isTyping":{value}}}]') for value in ("true", "false")]
@@ -89,19 +89,86 @@ def large_room(ground: Ground) -> Commit:
     moved = frame("42" + json.dumps(["cursor:update", {"projectId": PROJECT, **cursor}]))
 
     def commit(_port: int) -> None:
-        listening = select.epoll()
-        socks = {one.sock.fileno(): one.sock for one in (*members, loud)}
-        for number in socks:
-            listening.register(number, select.EPOLLIN)
+        crowd = Crowd([*members, loud])
         due = time.perf_counter()
         for number in itertools.count():
             loud.sock.sendall(moved if number % 2 else typing[number // 2 % 2])
             due += 1 / EVENTS
             while (pause := due - time.perf_counter()) > 0:
-                for ready, _ in listening.poll(pause):
-                    socks[ready].recv(1 << 18)
+                crowd.hear(pause)
 
     return commit
+
+
+def leaving_with_locks(ground: Ground) -> Commit:
+    """Leave a room of 950 with as many locks as a user may have."""
+    members = _crowd(ground.port)
+    holder = _as(ground.port, "holder")
+    holder.ask("project:join", {"projectId": PROJECT})
+    locks = [{"projectId": PROJECT, "filePath": f"{number}.txt"} for number in range(LOCKS)]
+    holder.ask("batch:update", _batch("file:lock", locks))
+
+    def commit(_port: int) -> None:
+        crowd = Crowd(members)
+        holder.send(f'42["project:leave",{{"projectId":"{PROJECT}"}}]')
+        while True:
+            crowd.hear(1)
+
+    return commit
+
+
+def _crowd(port: int) -> list[Client]:
+    members = []
+    for number in range(MEMBERS):
+        member = _as(port, f"member-{number // 19}")
+        member.ask("project:join", {"projectId": PROJECT})
+        members.append(member)
+    return members
+
+
+class Crowd:
+    """Clients that read what they hear, and do nothing with it."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self._listening = select.epoll()
+        self._socks = {one.sock.fileno(): one.sock for one in clients}
+        for number in self._socks:
+            self._listening.register(number, select.EPOLLIN)
+
+    def hear(self, seconds: float) -> None:
+        """Read what is there, at the latest in so many seconds."""
+        for ready, _ in self._listening.poll(seconds):
+            self._socks[ready].recv(1 << 18)
+
+
+def long_lists(ground: Ground) -> Commit:
+    """List versions whose messages are as long as may be, over several connections."""
+    for number in range(10):
+        writer = _as(ground.port, f"writer-{number}")
+        for _ in range(30):
+            version = {"projectId": PROJECT, "message": "\x01" * 4_096}
+            writer.ask("version:create", version)
+        writer.sock.close()
+
+    def deed(port: int) -> None:
+        clients = [_as(port, "greedy") for _ in range(8)]
+        while True:
+            for client in clients:
+                client.send(f'421["version:list",{{"projectId":"{PROJECT}","limit":1000}}]')
+            for client in clients:
+                client.wait_for("431[")
+
+    return again(deed)
+
+
+def references(port: int) -> None:
+    """Ask for the event reference, which nobody has asked for before, over many connections."""
+    connections = [HTTPConnection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+    while True:
+        for one in connections:
+            one.request("GET", "/docs")
+        for one in connections:
+            one.getresponse().read()
 
 
 def many_values(port: int) -> None:
@@ -112,7 +179,7 @@ def many_values(port: int) -> None:
 
 def guesses(port: int) -> None:
     """Guess passwords over fifty connections."""
-    clients = [Client(port) for _ in range(50)]
+    clients = [Client(port) for _ in range(CONNECTIONS)]
     for number in itertools.count():
         for client in clients:
             client.send(f'42["auth:login",{{"username":"user-{number % 7}","password":"guess"}}]')
@@ -127,4 +194,7 @@ DEEDS = (
     Deed("events in a room of 950", large_room),
     at_once("events with many values", again(many_values)),
     at_once("guessed passwords", again(guesses)),
+    Deed("lists of versions with long messages", long_lists),
+    Deed("a hundred locks, left in a room of 950", leaving_with_locks),
+    at_once("requests for the event reference", again(references)),
 )

@@ -212,6 +212,22 @@ def changing(event: str, change: Callable[[Path], set[str]]) -> Callable[[Ground
     return set_up
 
 
+def contending(port: int) -> None:
+    """Save the file that the honest client saves, over many connections of one account."""
+    clients = []
+    for _ in range(2 * CONNECTIONS):
+        client = Client(port)
+        client.ask("project:join", {"projectId": WORKSPACE, "userId": "worst"})
+        clients.append(client)
+    file = {"path": "honest.txt", "action": "updated"}
+    for number in itertools.count():
+        content = {"projectId": WORKSPACE, "file": {**file, "content": f"{number}"}}
+        for client in clients:
+            client.send(f"421{json.dumps(['file:change', content])}")
+        for client in clients:
+            client.wait_for("431[")
+
+
 def restoring_directory(ground: Ground) -> Commit:
     """Go back to a version of a directory, and to what was there before, again and again."""
     client = Client(ground.port)
@@ -324,4 +340,5 @@ DEEDS = (
     Deed("a mirrored folder, moved", with_folder(move, in_directory), 1, WORKSPACE),
     Deed("a mirrored folder, deleted and restored", with_folder(throw, in_directory), 1, WORKSPACE),
     Deed("a mirrored folder, copied", with_folder(copy, in_directory, FILES // 2), 1, WORKSPACE),
+    Deed("saves of the same mirrored file", lambda _: again(contending), 1, WORKSPACE),
 )

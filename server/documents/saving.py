@@ -158,7 +158,7 @@ class Saver:
     async def _save(self, key: Key, user_id: str) -> None:
         project_id, path = key
         workspace = self._services.workspace
-        async with workspace.changing(project_id, [path]):
+        async with workspace.changing(project_id, [path], user_id):
             saved = await self._services.store.of(user_id, project_id).documents.save(
                 project_id, path, timestamp()
             )

@@ -88,7 +88,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     if is_folder:
         changes = await _delete_folder(call, new, check_locks)
     else:
-        async with services.workspace.changing(project_id, [path]):
+        async with services.workspace.changing(project_id, [path], call.user.id):
             changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
             services.documents.close((project_id, path))
             announce(call, project_id, changes[0], None, to_all=True)

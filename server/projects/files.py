@@ -190,7 +190,7 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
         await call.services.saver.save((project_id, path), call.user.id)
         deleted = deletion(path, call.user.id, now)
     edit = Edit(wanted.action, wanted.content, wanted.base_revision, deleted)
-    async with workspace.changing(project_id, [path]):
+    async with workspace.changing(project_id, [path], call.user.id):
         check_locks()
         # Checked again when its turn comes: whoever has got the lock by then has read the file as
         # it is now.

@@ -73,7 +73,7 @@ async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
     check_locks()
     # What was typed until now is then in the history as well.
     await services.saver.save((project_id, path), call.user.id)
-    async with services.workspace.changing(project_id, [path]):
+    async with services.workspace.changing(project_id, [path], call.user.id):
         check_locks()
         replaced = await call.store.files.restore_save(
             project_id,

@@ -90,7 +90,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     if payload.overwrite:
         # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target), call.user.id)
-    async with services.workspace.changing(project_id, [source, target]):
+    async with services.workspace.changing(project_id, [source, target], call.user.id):
         checking()
         if is_folder:
             async with store.tree.move_folder(
@@ -125,7 +125,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
 
     check_locks()
     if not is_folder:
-        async with services.workspace.changing(project_id, [target]):
+        async with services.workspace.changing(project_id, [target], call.user.id):
             change = await store.tree.copy_file(
                 project_id, source, target, user_id=user_id, now=timestamp()
             )

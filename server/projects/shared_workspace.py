@@ -105,7 +105,9 @@ class SharedWorkspace:
         return False
 
     @contextlib.asynccontextmanager
-    async def changing(self, _project_id: str, _paths: Collection[str]) -> AsyncIterator[None]:
+    async def changing(
+        self, _project_id: str, _paths: Collection[str], _user_id: str
+    ) -> AsyncIterator[None]:
         """Enclose a client's change; nobody waits for the directory."""
         yield
 

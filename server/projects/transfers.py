@@ -180,7 +180,7 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
 
     # A file that is replaced is kept in its history with all that was typed into it.
     await services.saver.save((project_id, path), call.user.id)
-    async with services.workspace.changing(project_id, [path]):
+    async with services.workspace.changing(project_id, [path], call.user.id):
         check_locks()
         replaced = await call.store.files.put(
             project_id,

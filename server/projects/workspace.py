@@ -99,15 +99,17 @@ class Workspace:
     # -- from the clients to the directory
 
     @contextlib.asynccontextmanager
-    async def changing(self, project_id: str, paths: Collection[str]) -> AsyncIterator[None]:
-        """Enclose a client's change of these files and folders of a mirrored project.
+    async def changing(
+        self, project_id: str, paths: Collection[str], user_id: str
+    ) -> AsyncIterator[None]:
+        """Enclose a user's change of these files and folders of a mirrored project.
 
         Meanwhile they are not looked at in the directory.
         """
         if not self.mirrors(project_id):
             yield
             return
-        async with self._turns.of(paths):
+        async with self._turns.of(paths, user_id):
             # A file that is to be moved, for example, has to be in the directory.
             for unwritten in self._unwritten:
                 while left := unwritten.first_paths(paths):

@@ -1,4 +1,6 @@
-"""`path_turns.py`: no two work on a path at once, and who asked first comes first."""
+"""`path_turns.py`: no two work on a path at once, and who asked first comes first, but for a user
+who has asked before.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +75,27 @@ async def test_who_meets_nobody_waits_for_nobody() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0), turns.of(["a"]):
                 raise AssertionError
+
+
+async def test_a_user_has_one_place_in_the_line() -> None:
+    turns = PathTurns()
+    had: list[tuple[str, int]] = []
+
+    async def work(user_id: str, number: int, path: str = "a") -> None:
+        async with turns.of([path], user_id):
+            had.append((user_id, number))
+            await asyncio.sleep(0)
+
+    asked = [("ada", 1), ("ada", 2), ("ada", 3), ("bob", 1), ("", 1), ("", 2), ("bob", 2)]
+    tasks = [asyncio.create_task(work(*one)) for one in asked]
+    tasks.append(asyncio.create_task(work("ada", 4, "b")))
+    await asyncio.sleep(0)
+    # Given up while it waits for the user's own first turn.
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert had == [
+        *[("ada", 1), ("ada", 4)],
+        *[("bob", 1), ("", 1), ("", 2)],
+        *[("ada", 3), ("bob", 2)],
+    ]
+    assert len(turns) == 0

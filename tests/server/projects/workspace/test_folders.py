@@ -151,7 +151,7 @@ async def test_what_is_copied_is_in_the_directory_before_it_moves_on(
     await patient(gate.reached.wait())
     move = {**PROJECT, "filePath": "new", "newPath": "newer"}
     moving = asyncio.create_task(other.ask("file:move", move))
-    await until(lambda: len(mirror_of(application)._turns._turns) == 2)
+    await until(lambda: len(mirror_of(application)._turns) == 2)
     gate.opened.set()
     assert (await task)["ok"]
     assert (await moving)["ok"]

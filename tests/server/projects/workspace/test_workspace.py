@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from server.projects.tree import Tree
 from server.projects.workspace import Workspace
 from server.store import contents
 from server.store.engine import StoreError
+from tests.server.gate import closed_gate
 from tests.server.projects.workspace.asking import PROJECT, change, files, heard, mirror_of
 from tests.server.running import make, running
 from tests.server.wire import Client, connected
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff"
 
@@ -257,7 +259,7 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
         (directory / name).write_text(f"{number}")
     taking = asyncio.create_task(mirror_of(application)._surely_take_over(Tree(directory), [""]))
     await begun.wait()
-    async with application.workspace.changing(PROJECT_ID, names):
+    async with application.workspace.changing(PROJECT_ID, names, "ada"):
         order.append("client")
     await taking
     assert order.index("client") < 3
@@ -333,3 +335,28 @@ async def test_who_saves_another_file_does_not_wait(
     free.set()
     await heard(client, ("file:updated", "README.md"))
     assert await files(client) == {"README.md": "rewritten", "src/main.py": "saved"}
+
+
+async def test_many_saves_of_a_user_keep_nobody_waiting_for_long(application: Application) -> None:
+    """Sixteen connections of one user that saved a file made another user's save of it wait for
+    all of theirs.
+    """
+    users = [*["user-456"] * 6, "user-789"]
+    turns = mirror_of(application)._turns
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(application.port)) for _ in users]
+        for one, user in zip(clients, users, strict=True):
+            await one.ask("project:join", {**PROJECT, "userId": user})
+        gate, passed = await closed_gate(application.database)
+        saves = []
+        for number, one in enumerate(clients, start=1):
+            file = {"path": "README.md", "action": "updated", "content": f"{number}"}
+            asking = one.ask("file:change", {**PROJECT, "file": file})
+            saves.append(asyncio.create_task(asking))
+            await until(lambda number=number: len(turns) == number)  # type: ignore[misc]
+        gate.opened.set()
+        await passed
+        revisions = [(await save)["file"]["revision"] for save in saves]
+    # The other user's save is the second one; those of the one user keep their order.
+    assert sorted(revisions).index(revisions[-1]) == 1
+    assert revisions[:-1] == sorted(revisions[:-1])

@@ -14,7 +14,7 @@ socket.on("notification:new", ({ notification }) => {
   });
   const { title, message } = notification;
   const open = { name: "Open", run: () => attempt(() => openNotice(notification)) };
-  toast(`${title}: ${message}`, "news", mayOpen(notification) ? open : undefined);
+  toast(`${title}: ${message}`, "notice", mayOpen(notification) ? open : undefined);
 });
 socket.on("notification:read", ({ ids }) => putRead(ids));
 

@@ -67,7 +67,7 @@ export function Toasts({ app }) {
     ${app.toasts.map(
       ({ id, text, kind, action }) =>
         html`<p key=${id} class="toast ${kind}">
-          ${text} ${action && html`<button onClick=${action.run}>${action.name}</button>`}
+          <span>${text}</span> ${action && html`<button onClick=${action.run}>${action.name}</button>`}
         </p>`,
     )}
   </div>`;

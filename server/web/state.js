@@ -109,7 +109,10 @@ const TOAST_MILLISECONDS = 5_000;
 const ACTION_MILLISECONDS = 10_000;
 let lastToast = 0;
 
-/** Say something for a few seconds, `kind` "news" or "problem", perhaps with an `action` {name, run}. */
+/**
+ * Say something for a few seconds, perhaps with an `action` {name, run}. `kind` is "news", "problem", or
+ * "notice": of what others make one hear only the last is shown, so that nobody can fill the page.
+ */
 export function toast(text, kind = "news", action = undefined) {
   const id = ++lastToast;
   const close = () => update({ toasts: state.toasts.filter((one) => one.id !== id) });
@@ -120,7 +123,8 @@ export function toast(text, kind = "news", action = undefined) {
       action.run();
     },
   };
-  update({ toasts: [...state.toasts.slice(-3), { id, text, kind, action: shown }] });
+  const others = state.toasts.filter((one) => kind !== "notice" || one.kind !== kind);
+  update({ toasts: [...others.slice(-3), { id, text, kind, action: shown }] });
   setTimeout(close, action ? ACTION_MILLISECONDS : TOAST_MILLISECONDS);
 }
 

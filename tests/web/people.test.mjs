@@ -134,6 +134,23 @@ test("what did not get through comes back, and nothing is lost or sent twice", a
   assert.deepEqual(seen, ["three", "one\nthree", "one\nthree", "four", true, "", 0]);
 });
 
+test("whoever names somebody again and again does not fill their page", async () => {
+  const [ada, bob] = await two("Named");
+  await ada.setViewportSize({ width: 390, height: 780 });
+  await bob.evaluate(async () => {
+    const { ask } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    for (let number = 0; number < 5; number++) {
+      const message = `@ada ${"look ".repeat(200)}`;
+      await ask("chat:message", { projectId: state.project.id, message, key: `${number}` });
+    }
+  });
+  await ada.getByRole("button", { name: "Notifications, 5 unread" }).waitFor();
+  const passing = ada.locator(".toast", { hasText: "bob mentioned you" });
+  assert.equal(await passing.count(), 1);
+  assert.ok((await passing.boundingBox()).height < 100);
+});
+
 test("a notification says what it is about, opens it, and is read everywhere", async () => {
   const [ada, bob] = await two("Notices", { path: "src/app.js", name: "ben" });
   await button(bob, "All projects").click();

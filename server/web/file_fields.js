@@ -3,7 +3,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { createFile, createFolder, moveTo } from "./file_actions.js";
-import { IconButton, html } from "./html.js";
+import { IconButton, html, useSubmit } from "./html.js";
 import { folderOf, join, nameOf } from "./paths.js";
 import { attempt } from "./state.js";
 
@@ -78,11 +78,10 @@ export function Entry({ kind, path, close }) {
     field.current.focus();
     field.current.setSelectionRange(field.current.value.length, field.current.value.length);
   }, []);
-  const submit = async (event) => {
-    event.preventDefault();
+  const submit = useSubmit(async () => {
     const wanted = field.current.value.trim();
     if (await attempt(() => run(path, wanted).then(() => true))) close();
-  };
+  });
   return html`<form class="row pad" onSubmit=${submit}>
     <input
       ref=${field}

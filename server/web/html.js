@@ -77,7 +77,8 @@ export function Dialog({ title, close, children, wide }) {
   useLayoutEffect(() => {
     element.current.showModal();
   }, []);
-  const closeOutside = (event) => event.target === element.current && close();
+  // The second press of a double click was meant for what has opened the window.
+  const closeOutside = ({ target, detail }) => target === element.current && detail < 2 && close();
   return html`<dialog
     ref=${element}
     class=${wide ? "wide" : ""}
@@ -91,6 +92,21 @@ export function Dialog({ title, close, children, wide }) {
     </header>
     ${children}
   </dialog>`;
+}
+
+/** Return what submits a form by `work(event)`, once at a time: a double click, or a second Enter, is one. */
+export function useSubmit(work) {
+  const isGoingOn = useRef(false);
+  return async (event) => {
+    event.preventDefault();
+    if (isGoingOn.current) return;
+    isGoingOn.current = true;
+    try {
+      await work(event);
+    } finally {
+      isGoingOn.current = false;
+    }
+  };
 }
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "./clipboard.js";
-import { Icon, html } from "./html.js";
+import { Icon, html, useSubmit } from "./html.js";
 import { INVITATION, goToProject, replaceAddress } from "./route.js";
 import { ask, insist, isFailure, onArrival, onSignedOut } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
@@ -64,15 +64,14 @@ export function Invitations({ projectId, members }) {
   useEffect(() => {
     load();
   }, [members]);
-  const create = async (event) => {
-    event.preventDefault();
+  const create = useSubmit(async (event) => {
     const { role, days, uses } = Object.fromEntries(new FormData(event.target));
     const wanted = { projectId, role, days: +days, uses: uses ? +uses : undefined };
     const made = await attempt(() => ask("invitation:create", wanted));
     if (!made) return;
     setLink(`${location.origin}${location.pathname}${INVITATION}${made.token}`);
     await load();
-  };
+  });
   const revoke = async ({ id: invitationId }) => {
     await attempt(() => ask("invitation:revoke", { projectId, invitationId }));
     setLink("");

@@ -1,7 +1,7 @@
 // The projects that one may see.
 
 import { useState } from "preact/hooks";
-import { Ago, Avatar, Dialog, Icon, html } from "./html.js";
+import { Ago, Avatar, Dialog, Icon, html, useSubmit } from "./html.js";
 import { Invitations } from "./inviting.js";
 import { closeProject } from "./project.js";
 import { enterProject } from "./route.js";
@@ -40,14 +40,13 @@ export function ProjectList({ app }) {
 }
 
 function NewProject({ close }) {
-  const submit = async (event) => {
-    event.preventDefault();
+  const submit = useSubmit(async (event) => {
     const values = Object.fromEntries(new FormData(event.target));
     const answer = await attempt(() => ask("project:create", values));
     if (!answer) return;
     close();
     await attempt(() => enterProject(answer.project.id));
-  };
+  });
   return html`<${Dialog} title="New project" close=${close}>
     <form onSubmit=${submit}>
       <label>Name <input name="name" required maxlength="256" autofocus /></label>

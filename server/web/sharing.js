@@ -1,7 +1,7 @@
 // Sharing a project with somebody: a name is sought while it is typed.
 
 import { useRef, useState } from "preact/hooks";
-import { html } from "./html.js";
+import { html, useSubmit } from "./html.js";
 import { ask } from "./session.js";
 
 const STILL_MILLISECONDS = 200;
@@ -22,8 +22,7 @@ export function Share({ projectId }) {
       if (field.current?.value.trim() === prefix) setFound(answer.users);
     }, STILL_MILLISECONDS);
   };
-  const share = async (event) => {
-    event.preventDefault();
+  const share = useSubmit(async (event) => {
     const { userId: typed, role } = Object.fromEntries(new FormData(event.target));
     const userId = typed.trim();
     try {
@@ -34,7 +33,7 @@ export function Share({ projectId }) {
       setProblem(error.code === "NOT_FOUND" ? `There is no user “${userId}”` : error.message);
       field.current.focus();
     }
-  };
+  });
   return html`<form onSubmit=${share}>
     <div class="row">
       <input

@@ -1,7 +1,7 @@
 // Versions of the project: take one, compare it with the files as they are, go back to it.
 
 import { useState } from "preact/hooks";
-import { Ago, Dialog, Icon, IconButton, html } from "./html.js";
+import { Ago, Dialog, Icon, IconButton, html, useSubmit } from "./html.js";
 import { mayEdit } from "./project.js";
 import { ask } from "./session.js";
 import { settled } from "./shared_files.js";
@@ -11,13 +11,12 @@ export function Versions({ app }) {
   const { project } = app;
   const projectId = project.id;
   const [comparison, setComparison] = useState(null);
-  const take = async (event) => {
-    event.preventDefault();
+  const take = useSubmit(async (event) => {
     const form = event.target;
     const name = new FormData(form).get("name").trim() || undefined;
     await settled();
     await attempt(() => ask("version:create", { projectId, name }).then(() => form.reset()));
-  };
+  });
   const compare = async (version) => {
     const payload = { projectId, versionId: version.id };
     await settled();

@@ -42,6 +42,26 @@ const caretIn = (page, line) =>
 
 const numbered = (count) => Array.from({ length: count }, (_, index) => `line ${index + 1}`).join("\n");
 
+test("a double click is one, and so is a second Enter", async () => {
+  const ada = await comeIn("ada");
+  await button(ada, "New project").dblclick();
+  await ada.getByLabel("Name", { exact: true }).fill("Twice");
+  await button(ada, "Create").dblclick();
+  await button(ada, "New file").click();
+  await ada.getByLabel("Path of the new file").fill("notes.txt");
+  await ada.keyboard.press("Enter");
+  await ada.keyboard.press("Enter");
+  await text(ada).waitFor();
+  const sent = await ada.evaluate(async () => {
+    const { state } = await import("/web/state.js");
+    return state.packets
+      .filter(({ direction, data }) => direction === "out" && typeof data === "string")
+      .map(({ data }) => /^2\d*\["(project:create|file:change)/.exec(data)?.[1])
+      .filter(Boolean);
+  });
+  assert.deepEqual(sent, ["project:create", "file:change"]);
+});
+
 test("back and forward go from file to file, and to the line where one was", async () => {
   const ada = await withProject("ada", "Back", "a b/one:1.txt");
   await text(ada).click();

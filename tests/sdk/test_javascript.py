@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -92,17 +93,17 @@ async def test_coming_back_to_a_server_that_refuses(
         )
 
 
-async def test_the_types_are_those_of_the_events() -> None:
+async def test_the_types_are_those_of_the_events(tmp_path: Path) -> None:
     compiler = SDK / "node_modules" / "typescript" / "bin" / "tsc"
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]
     libraries = ["--lib", "es2022,esnext.disposable,dom", "--skipLibCheck"]
-    paths = SDK / "types.test.ts"
-    # Inside of the package, where its own name leads to itself.
-    paths.write_bytes((HERE / "types.ts").read_bytes())
-    try:
-        await run("node", str(compiler), *options, *libraries, str(paths))
-    finally:
-        paths.unlink()
+    # Inside of a package, where its own name leads to itself. Not of the one in the repository, whose
+    # files other tests read meanwhile.
+    package = tmp_path / "package"
+    shutil.copytree(SDK, package, ignore=shutil.ignore_patterns("node_modules"))
+    (package / "node_modules").symlink_to(SDK / "node_modules")
+    paths = shutil.copy(HERE / "types.ts", package / "types.test.ts")
+    await run("node", str(compiler), *options, *libraries, str(paths))
 
 
 async def test_the_documents_snippet_works(tmp_path: Path) -> None:

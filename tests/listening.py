@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.waiting import PATIENCE, patient
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Below those that Linux and macOS choose for connections and for listeners on port 0.
+UNCHOSEN = range(20_000, 32_768)
+# Not the generator that hypothesis seeds: processes of tests would choose the same ports.
+CHANCE = random.SystemRandom()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, for a server that is told its port, or is restarted.
+
+    The system gives the port to nobody while that server is not there. A port of its own choice
+    may become that of somebody's connection, even of one to this very port.
+    """
+    while True:
+        port = CHANCE.choice(UNCHOSEN)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.listening import free_port
+
 CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ }}
@@ -27,8 +29,7 @@ http {{
 @asynccontextmanager
 async def nginx(folder: Path, location: str) -> AsyncIterator[int]:
     """Run an nginx with these lines for what it passes on. Yield the port that it listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port, location=location))
     process = await asyncio.create_subprocess_exec(

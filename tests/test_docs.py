@@ -7,7 +7,6 @@ import importlib
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 from socketio_min import Client, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.forked import Forks
+from tests.listening import free_port
 from tests.nginx import nginx
 
 ROOT = Path(__file__).parent.parent
@@ -215,8 +215,7 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
 @pytest.fixture
 def port() -> Iterator[str]:
     """Where the server of the README runs, as it is but for the port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     server_code = next(code for code in blocks("README.md", "python") if "io.run(" in code)
     server = subprocess.Popen(
         [sys.executable, "-c", server_code.replace("3000", port)],

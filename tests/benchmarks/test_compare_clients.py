@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ import pytest
 
 from benchmarks.compare_clients import run, wait_until_open
 from benchmarks.generator import ROOT
+from tests.listening import free_port
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number = probe.getsockname()[1]
+    number = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.servers.this", "asyncio", str(number)], cwd=ROOT
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.forked_servers import Program, started
+from tests.listening import free_port
 from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,7 +38,7 @@ class ServerProcess:
 
     def __init__(self, kind: Kind, **options: Any) -> None:
         self.kind = kind
-        self.port = 0
+        self.port = free_port()
         self.reports: list[dict[str, Any]] = []
         self._options = options
         if kind in ("this with recovery", "node with recovery"):
@@ -55,7 +56,6 @@ class ServerProcess:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ready "), f"the server said {line!r}"
-        self.port = int(line.rsplit(":", 1)[1])
         self._process = process
         threading.Thread(target=self._read, args=(process,), daemon=True).start()
 

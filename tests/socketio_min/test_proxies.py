@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.forked_servers import beside
-from tests.listening import listening
+from tests.listening import free_port, listening
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -71,10 +70,7 @@ async def start(stack: AsyncExitStack, *command: str, **options: Any) -> asyncio
 @asynccontextmanager
 async def nodes_behind(proxy: str, folder: Path) -> AsyncIterator[tuple[Any, Any]]:
     """The two nodes, and what asks all clients where they are."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [free_port() for _ in range(3)]
     async with AsyncExitStack() as stack:
         (program := folder / "node.py").write_text(NODE)
         nodes = [

@@ -23,6 +23,7 @@ from engineio_min.workers.place import Place
 from socketio_min import MemoryAdapter, Server
 from socketio_min.cluster.worker_rooms import WorkerAdapter
 from socketio_min.serve import load, main
+from tests.listening import free_port
 from tests.waiting import PATIENCE
 
 PROGRAM = str(Path(__file__).with_name("workers_program.py"))
@@ -45,11 +46,6 @@ def when_it_listens(port: int, act: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from socketio_min import Recovery, Server, UsageError
-from tests.listening import listening
+from tests.listening import free_port, listening
 from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parent
@@ -38,11 +37,6 @@ class Program:
         self.process.stdin.write(line.encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
             return json.loads(await self.process.stdout.readline())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

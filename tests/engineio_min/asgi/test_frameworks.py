@@ -24,6 +24,7 @@ from engineio_min import Client, Server
 from tests.engineio_min.asgi.real_host import uvicorn_host
 from tests.engineio_min.harness import POLLING
 from tests.engineio_min.wire import connect, encode_request
+from tests.listening import free_port
 from tests.waiting import patient, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,8 +50,7 @@ HOSTS = {
 @asynccontextmanager
 async def hosted(host: str, folder: Path) -> AsyncIterator[int]:
     """A program under a host; yields its port. The host may complain of nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = free_port()
     (folder / "app.py").write_text(PROGRAM)
     with (folder / "log").open("w") as log:
         program = await asyncio.create_subprocess_exec(

@@ -18,9 +18,10 @@ from socketio_min import Recovery, Server
 from socketio_min.cluster.redis import RedisStreamsAdapter
 from socketio_min.cluster.redis.slots import slot_of
 from tests.forked_servers import Program, beside
+from tests.listening import free_port
 from tests.socketio_min.cluster.clusters import MEMBER
 from tests.socketio_min.cluster.redis_cluster import RedisCluster, running_cluster, take_over
-from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.returning import Away, arrive
 from tests.socketio_min.wire import Ended
 from tests.waiting import PATIENCE, eventually

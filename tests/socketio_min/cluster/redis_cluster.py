@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from socketio_min.cluster.redis.slots import Node, Shard, read_shards
-from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
+from tests.listening import free_port
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import PATIENCE
 
 # Milliseconds after which the others take a node for dead: never by themselves. On a busy machine a

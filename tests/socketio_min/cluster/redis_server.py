@@ -13,15 +13,8 @@ from contextlib import contextmanager
 
 import hiredis
 
+from tests.listening import free_port
 from tests.waiting import PATIENCE
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RedisServer:
@@ -52,6 +45,7 @@ class RedisServer:
                 if self.command("PING") == b"PONG":
                     return
             # Not there yet, or loading.
+            assert self._process.poll() is None, "Redis has ended"
             assert time.monotonic() < deadline, "Redis does not start"
             time.sleep(0.01)
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from tests.forked_servers import Program, beside
-from tests.listening import listening
+from tests.listening import free_port, listening
 from tests.socketio_min.cluster.clusters import MEMBER
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.test_proxies import proxy_command, start
@@ -40,11 +39,8 @@ class Survival:
         self._stack = stack
         self.redis = redis
         self._folder = folder
-        found = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-        self._proxy, *ports = [int(one.getsockname()[1]) for one in found]
-        for one in found:
-            one.close()
-        self._ports = dict(zip(NODES, ports, strict=True))
+        self._proxy = free_port()
+        self._ports = {node: free_port() for node in NODES}
         (program := folder / "member.py").write_text(OURS)
         self._program = program
         self._members: dict[str, Program] = {}

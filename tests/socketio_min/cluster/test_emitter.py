@@ -14,8 +14,9 @@ from socketio_min.cluster.redis import BlockingEmitter, Emitter, RedisAdapter
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.emission import Emission
 from socketio_min.cluster.redis.link import Link
+from tests.listening import free_port
 from tests.socketio_min.cluster.clusters import MEMBER
-from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.test_link import CERTIFICATE, Inbox
 from tests.socketio_min.serving import serving
 from tests.waiting import eventually as until

@@ -25,8 +25,9 @@ from socketio_min.cluster.redis.link import RETRY_MAX, Link, escape_glob
 from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
 from tests.engineio_min.harness import Clock
+from tests.listening import free_port
 from tests.socketio_min.cluster.proxy import Proxy, proxied
-from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import eventually as until
 from tests.waiting import patient
 from tests.waiting import until as turned_until

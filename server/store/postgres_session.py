@@ -35,8 +35,9 @@ _LOCK_SECONDS: Final = 10
 """Seconds that a transaction waits for those before it, and a statement for a table."""
 _LOCKED_SECONDS: Final = 60.0
 _LOCKED_WAIT: Final = "20ms"
-"""For how many seconds tables are hardly waited for after a wait in vain, and for how long each is
-then. Another program has one locked, and all other work of the server waits for each wait.
+_NODE_WAIT: Final = "1s"
+"""For how many seconds tables are hardly waited for after a wait in vain; how long each is then, and
+the node's row, which a renewal of its lease may have. All other work waits meanwhile.
 """
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05
@@ -49,9 +50,11 @@ _SERVERS: Final = 0x736F636B6575
 _PROJECTS: Final = 0x736F636B
 """The first part of the key of a project's lock."""
 _WRITING: Final = (
-    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({TRANSACTIONS})"
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+    f"SELECT pg_advisory_xact_lock({TRANSACTIONS}); SAVEPOINT work"
 )
-_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT work"
+_IN_HASTE: Final = f"RELEASE work; SET LOCAL lock_timeout = '{_LOCKED_WAIT}'; SAVEPOINT work"
 # States with which PostgreSQL says that it ends the connection.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
@@ -194,11 +197,9 @@ class PostgresSession:
         """
         if self.is_lost:
             self._reconnect()
-        self._is_hasty = time.monotonic() < self._locked_until
-        # Other servers' transactions are waited for before that, and after that nothing is undone.
-        patience = f"SET LOCAL lock_timeout = '{_LOCKED_WAIT}'; " if self._is_hasty else ""
+        began = time.monotonic()
         try:
-            self._surely_begin(f"{_READING if reads else _WRITING}; {patience}SAVEPOINT work")
+            self._surely_begin(_READING if reads else _WRITING)
         except psycopg.errors.LockNotAvailable as error:
             # The server of that transaction may be unreachable, and PostgreSQL does not know that
             # yet.
@@ -206,6 +207,13 @@ class PostgresSession:
             raise psycopg.OperationalError(
                 f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
             ) from error
+        now = time.monotonic()
+        if now - began > _LOCK_SECONDS / 2:
+            # Another server has waited for a table.
+            self._locked_until = now + _LOCKED_SECONDS
+        self._is_hasty = now < self._locked_until
+        if self._is_hasty:
+            self.script(_IN_HASTE)
         # Of a transaction whose connection was lost.
         self._sent.clear()
         self._is_at_savepoint = True
@@ -253,8 +261,7 @@ class PostgresSession:
         if has_changed and self._node is not None:
             counting = f"UPDATE nodes SET commits = {number} WHERE id = '{self._node}';"
             if self._is_hasty:
-                # The node may be about to renew its lease.
-                counting = f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; {counting}"
+                counting = f"SET LOCAL lock_timeout = '{_NODE_WAIT}'; {counting}"
         try:
             self.script(f"{counting} COMMIT")
         except psycopg.Error as error:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -26,7 +28,7 @@ from server.store.postgres import Postgres
 from tests.server.databases import started
 from tests.server.running import running
 from tests.server.wire import connected, http_get
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 PROJECT = {"projectId": "project-123"}
 WAIT = "200ms"
@@ -76,6 +78,33 @@ async def test_a_table_is_hardly_waited_for_again_after_a_wait_in_vain(
             await desk.run(user_count)
         # It is over, as after a minute.
         assert [await desk.run(wait_of), await desk.read(wait_of)] == [WAIT, WAIT]
+
+
+async def test_a_server_that_has_waited_for_another_ones_wait_hardly_waits_itself(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each server would keep the others waiting once."""
+    now = 0.0
+    monkeypatch.setattr(postgres_session, "_LOCK_SECONDS", 2 * PATIENCE)
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=time.sleep)
+    monkeypatch.setattr(postgres_session, "time", clock)
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(closing(Postgres(postgres.url, shares=True).serve()))
+            for _ in range(2)
+        )
+        watching = stack.enter_context(psycopg.connect(postgres.url, autocommit=True))
+        first.begin()
+        beginning = asyncio.create_task(asyncio.to_thread(second.begin))
+        waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(lambda: watching.execute(waiting).fetchone())
+        now = PATIENCE + 1
+        first.rollback()
+        await beginning
+        # Also when a piece of work was undone.
+        second.begin_work()
+        second.undo_work()
+        assert wait_of(second) == postgres_session._LOCKED_WAIT
 
 
 async def test_work_does_not_fail_because_leftovers_cannot_be_deleted(postgres: Postgres) -> None:

@@ -97,8 +97,8 @@ async def test_the_types_are_those_of_the_events(tmp_path: Path) -> None:
     compiler = SDK / "node_modules" / "typescript" / "bin" / "tsc"
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]
     libraries = ["--lib", "es2022,esnext.disposable,dom", "--skipLibCheck"]
-    # Inside of a package, where its own name leads to itself. Not of the one in the repository, whose
-    # files other tests read meanwhile.
+    # Inside of a package, where its own name leads to itself. It is a copy: other tests read the
+    # repository's files meanwhile.
     package = tmp_path / "package"
     shutil.copytree(SDK, package, ignore=shutil.ignore_patterns("node_modules"))
     (package / "node_modules").symlink_to(SDK / "node_modules")

@@ -36,8 +36,8 @@ _LOCK_SECONDS: Final = 10
 _LOCKED_SECONDS: Final = 60.0
 _LOCKED_WAIT: Final = "20ms"
 _NODE_WAIT: Final = "1s"
-"""For how many seconds tables are hardly waited for after a wait in vain; how long each is then, and
-the node's row, which a renewal of its lease may have. All other work waits meanwhile.
+"""For how many seconds tables are hardly waited for after a wait in vain; how long each is then;
+and how long the node's row, which a renewal of its lease may have. All other work waits meanwhile.
 """
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05

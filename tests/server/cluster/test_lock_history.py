@@ -269,3 +269,20 @@ A, B = ("a",), ("b",)
 )
 def test_the_judge(history: list[Operation], is_sound: bool) -> None:
     assert is_linearizable(history, FREE, step) is is_sound
+
+
+def test_the_judge_is_quick_where_any_lease_may_have_been_lost() -> None:
+    """A machine that stands still loses many leases, and no lock may have been held then."""
+    losses = [Operation("die", (frozenset(one),), None, 0) for one in "ab" * 12]
+    grants = [
+        Operation("lock", (who,), token, 2 * token, 2 * token + 1)
+        for token, who in enumerate("ab" * 12, 1)
+    ]
+    steps = itertools.count(1)
+
+    def counted(state: tuple[Any, int, int], done: Operation) -> Hashable | None:
+        assert next(steps) < 5_000
+        return step(state, done)
+
+    assert is_linearizable([*losses, *grants], FREE, counted)
+    assert not is_linearizable([*losses, *grants, Operation("lock", A, 1, 99, 100)], FREE, counted)

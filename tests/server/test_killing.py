@@ -108,10 +108,11 @@ def check(directory: Path, number: int, answers: list[Any]) -> None:
             "SELECT name, (SELECT count(*) FROM tree_files WHERE tree = v.tree) "
             "FROM versions v WHERE name LIKE ?"
         )
-        # A long content is there as a whole, and what came of another one is to be deleted.
+        # A long content is there as a whole. What came of another one is to be deleted, now or, if
+        # it was being written, when the next server starts.
         nobodys = "SELECT DISTINCT parts FROM content_parts WHERE parts NOT IN "
         query_of_parts = f"{nobodys} (SELECT parts FROM contents WHERE parts IS NOT NULL)"
-        left = connection.execute("SELECT parts FROM leftovers WHERE maker IS NULL").fetchall()
+        left = connection.execute("SELECT parts FROM leftovers").fetchall()
         assert set(connection.execute(query_of_parts)) <= set(left)
         versions: dict[str, int] = dict(connection.execute(query, (f"{number}-%",)).fetchall())
     last = -1

@@ -82,11 +82,28 @@ def readiness(
 def metrics(
     processes: Callable[[], Awaitable[Iterable[Iterable[Family]]]],
 ) -> Callable[..., Awaitable[Response]]:
-    """Return the handler of `/metrics`. `processes` returns the metrics of each process."""
+    """Return the handler of `/metrics`. `processes` returns the metrics of each process.
+
+    Requests that come in one turn of the event loop, or while other workers are asked, share an
+    answer: fifty clients that ask over and over cost no more than one.
+    """
+    made: asyncio.Future[bytes] | None = None
+
+    async def make() -> bytes:
+        nonlocal made
+        await asyncio.sleep(0)
+        try:
+            return render(await processes()).encode()
+        finally:
+            made = None
 
     async def answer(_request: Request) -> Response:
+        nonlocal made
+        if made is None:
+            made = asyncio.ensure_future(make())
         headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]
-        return Response(200, render(await processes()).encode(), headers)
+        # Who waits no more ends nobody else's wait.
+        return Response(200, await asyncio.shield(made), headers)
 
     return answer
 

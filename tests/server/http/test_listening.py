@@ -20,6 +20,7 @@ from server.application import Application
 from server.events import EVENTS
 from server.http import pages
 from server.http.listening import ListenError, bind, url
+from server.http.metrics import Family
 from server.reference import page as reference
 from tests.server.conftest import Connect
 from tests.server.running import running
@@ -150,6 +151,27 @@ async def test_the_docs_are_made_once_and_beside_the_loop(
         pages._reference.cache_clear()
     assert len(made_in) == 1
     assert made_in[0] != threading.get_ident()
+
+
+async def test_metrics_that_are_asked_for_at_once_are_made_once() -> None:
+    """Made for each of fifty connections, they kept the event loop for 75 ms."""
+    asked: list[None] = []
+
+    async def processes() -> list[list[Family]]:
+        asked.append(None)
+        if len(asked) == 2:
+            raise OSError("the other workers are gone")
+        return [[Family("rooms", "Rooms.", "gauge", [" 2"])]]
+
+    handler = pages.metrics(processes)
+    answers = await asyncio.gather(*(handler(None) for _ in range(50)))
+    assert len(asked) == 1
+    assert {answer.body.splitlines()[-1] for answer in answers} == {b"rooms 2"}
+    # Another one is made for who asks later, also after one that failed.
+    failed = await asyncio.gather(*(handler(None) for _ in range(2)), return_exceptions=True)
+    assert [type(one) for one in failed] == [OSError, OSError]
+    assert (await handler(None)).status == 200
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz", "/metrics"])

@@ -144,6 +144,22 @@ async def test_a_slot_that_has_gone_is_found() -> None:
         assert b.commands == [[b"GET", b"k"]]
 
 
+async def test_what_waits_for_a_node_that_is_away_goes_where_its_slot_goes() -> None:
+    async with nodes() as (link, a, b):
+        tell([a, b], [[0, 8191, a], [8192, 16383, b]])
+        a.answer = refusing(f"MOVED 15495 127.0.0.1:{b.port}")
+        assert await link.call("GET", "a", key="a") == b"OK"
+        assert b.commands == [[b"GET", b"a"]]
+        await b.close()
+        [there] = [one for node, one in link._links.items() if node.port == b.port]
+        await until(lambda: there.away)
+        link.send(encode_command("SET", "a", "1"), "a")
+        # The node that is away is still one of the cluster.
+        tell([a, b], [[0, 16382, a], [16383, 16383, b]])
+        await until(lambda: [b"SET", b"a", b"1"] in a.commands)
+        assert link.status.dropped == 0
+
+
 @pytest.mark.parametrize("error", ["CLUSTERDOWN no", "LOADING no", "TRYAGAIN no"])
 async def test_a_node_that_cannot_yet_is_asked_again(error: str) -> None:
     async with nodes() as (link, a, _):

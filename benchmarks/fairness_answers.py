@@ -161,14 +161,18 @@ def long_lists(ground: Ground) -> Commit:
     return again(deed)
 
 
-def references(port: int) -> None:
-    """Ask for the event reference, which nobody has asked for before, over many connections."""
-    connections = [HTTPConnection("127.0.0.1", port) for _ in range(CONNECTIONS)]
-    while True:
-        for one in connections:
-            one.request("GET", "/docs")
-        for one in connections:
-            one.getresponse().read()
+def requests_for(path: str) -> Commit:
+    """Ask for a page over and over, over many connections."""
+
+    def deed(port: int) -> None:
+        connections = [HTTPConnection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+        while True:
+            for one in connections:
+                one.request("GET", path)
+            for one in connections:
+                one.getresponse().read()
+
+    return again(deed)
 
 
 def many_values(port: int) -> None:
@@ -196,5 +200,7 @@ DEEDS = (
     at_once("guessed passwords", again(guesses)),
     Deed("lists of versions with long messages", long_lists),
     Deed("a hundred locks, left in a room of 950", leaving_with_locks),
-    at_once("requests for the event reference", again(references)),
+    # Nobody has asked for it before.
+    at_once("requests for the event reference", requests_for("/docs")),
+    at_once("requests for the metrics", requests_for("/metrics")),
 )

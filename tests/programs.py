@@ -15,14 +15,20 @@ async def output(
     """Run a program, for so many seconds at the most, and return what it printed.
 
     Raises:
-        AssertionError: it failed; the message is what it printed.
+        AssertionError: it failed, or has not ended in time; the message is what it printed.
     """
     process = await asyncio.create_subprocess_exec(
         *command, stdout=PIPE, stderr=STDOUT, cwd=cwd, env={**os.environ, **environment}
     )
+    assert process.stdout is not None
+    printed = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            printed, _ = await process.communicate()
+            while piece := await process.stdout.read(65_536):
+                printed += piece
+            await process.wait()
+    except TimeoutError:
+        printed += f"It has not ended within {seconds:g} seconds.".encode()
     finally:
         if process.returncode is None:
             process.kill()

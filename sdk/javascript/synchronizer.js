@@ -42,6 +42,8 @@ export class Synchronizer {
   #isAway = true;
   #isOpen = false;
   #isSending = false;
+  // Whether more may be due than was found when it was last looked for.
+  #isDue = false;
   #isOver = false;
   #timer;
   #goOn = () => {};
@@ -103,10 +105,15 @@ export class Synchronizer {
 
   /** Send what is due, unless that is under way. */
   async send() {
+    this.#isDue = true;
     if (this.#isSending) return;
     this.#isSending = true;
     try {
-      while (!this.#isOver && !this.#isAway && (await this.#sendOne()));
+      while (!this.#isOver && !this.#isAway) {
+        this.#isDue = false;
+        // More may be typed in the very moment in which nothing was found.
+        if (!(await this.#sendOne()) && !this.#isDue) break;
+      }
     } catch (error) {
       this.#host.failed(error);
     } finally {

@@ -87,6 +87,21 @@ test("one change is on its way at a time, and is heard before it is acknowledged
   assert.equal(replica.text.toString(), "one!?");
 });
 
+test("what is typed just when all was found to be acknowledged is sent", async () => {
+  const { host, replica, synchronizer } = await opened();
+  host.settled = () => {
+    host.settled = () => {};
+    replica.edit(insert(4, "?", 4));
+    synchronizer.send();
+  };
+  replica.edit(insert(3, "!", 3));
+  synchronizer.send();
+  synchronizer.hear({ epoch: "e", version: 0, ...MINE, number: 1, change: [3, [0, "!"]] });
+  await host.answer("file:edit", {});
+  const changes = host.asked.map(({ payload }) => payload.change);
+  assert.deepEqual(changes, [[4, [0, "?"]]]);
+});
+
 test("what is heard while a file is opened again comes after what the answer changes", async () => {
   const { host, replica, synchronizer } = await opened();
   synchronizer.lose();

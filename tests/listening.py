@@ -19,19 +19,23 @@ ROOT = Path(__file__).resolve().parent.parent
 UNCHOSEN = range(20_000, 32_768)
 # Not the generator that hypothesis seeds: processes of tests would choose the same ports.
 CHANCE = random.SystemRandom()
+RETURNED: set[int] = set()
 
 
 def free_port() -> int:
     """Return a port that nobody listens on, for a server that is told its port, or is restarted.
 
     The system gives the port to nobody while that server is not there. A port of its own choice
-    may become that of somebody's connection, even of one to this very port.
+    may become that of somebody's connection, even of one to this very port. No port is returned
+    twice: several may be asked for before a server takes the first.
     """
     while True:
         port = CHANCE.choice(UNCHOSEN)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in RETURNED:
+                RETURNED.add(port)
+                return port
 
 
 @asynccontextmanager

@@ -113,8 +113,7 @@ def projects(connection: Connection, user_id: str, after: str, limit: int) -> Pa
             size += encoded_size(project)
         if members >= MAX_MEMBERS or size >= MAX_SIZE:
             break
-    page = _page(rows, looked_at, lambda row: f"{row[0]}\n{row[1]}")
-    return Page(found, page.next)
+    return Page(found, "\n".join(rows[looked_at - 1]) if looked_at < len(rows) else None)
 
 
 def notifications(

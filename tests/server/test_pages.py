@@ -41,6 +41,11 @@ async def pages(client: Client, event: str, key: str, payload: dict[str, Any]) -
         after = {"after": answer["next"]}
 
 
+def payload_of(event: str) -> dict[str, Any]:
+    """What a list needs to be told: the project, if it is of one."""
+    return {} if event in ("project:list", "notification:list") else PROJECT
+
+
 def seed(connection: Connection) -> None:
     """Five more files, projects, versions, messages and notifications."""
     for number in range(5):
@@ -98,8 +103,7 @@ async def test_the_pages_are_the_list(
     client = await connect()
     await client.ask("user:join", {"userId": ADA.id})
     await application.database.run(seed)
-    project = {} if event in ("project:list", "notification:list") else PROJECT
-    found = await pages(client, event, key, {**project, "limit": limit})
+    found = await pages(client, event, key, {**payload_of(event), "limit": limit})
     assert [one[name] for page in found for one in page] == names
     # All are full but the last.
     assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
@@ -139,7 +143,7 @@ async def test_long_items_make_short_pages(
     client = await connect()
     await client.ask("user:join", {"userId": ADA.id})
     await application.database.run(seed)
-    payload = {} if event in ("project:list", "notification:list") else PROJECT
+    payload = payload_of(event)
     [whole] = await pages(client, event, key, payload)
     most = max(len(json.dumps(item)) for item in whole)
     monkeypatch.setattr(pages_of_the_store, "MAX_SIZE", most)

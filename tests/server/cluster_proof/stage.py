@@ -17,7 +17,8 @@ from pathlib import Path
 
 from websockets.exceptions import InvalidStatus
 
-from scripts.cluster import NGINX, free_ports, program
+from scripts.cluster import NGINX, program
+from tests.listening import free_port
 from tests.server.cluster_proof.network import Network, Way, running_network
 from tests.server.postgres_server import PostgresServer, running_postgres
 from tests.server.wire import connected, http_get
@@ -193,7 +194,7 @@ class Stage:
     async def start(self, stack: AsyncExitStack, folder: Path, command: Sequence[str]) -> None:
         """Start the nodes and nginx."""
         await asyncio.to_thread(self.postgres.add_database, DATABASE)
-        *ports, self.port = free_ports(1 + len(NAMES))
+        *ports, self.port = (free_port() for _ in range(1 + len(NAMES)))
         socket = self.postgres.folder / ".s.PGSQL.5432"
         for name, port in zip(NAMES, ports, strict=True):
             ways = (

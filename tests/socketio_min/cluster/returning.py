@@ -95,6 +95,15 @@ async def gone(redis: RedisServer, away: Away) -> None:
     await until(lambda: redis.command("EXISTS", f"sio:session:{away.pid}") == 1)
 
 
+async def move(
+    redis: RedisServer, before: Serving, after: Serving, away: Away
+) -> tuple[list[list[Any]], Away]:
+    """Lose the connection, and come back to another server; return what `arrive` does."""
+    await lose(before, away)
+    await gone(redis, away)
+    return await arrive(after, away.auth)
+
+
 def sessions(net: Serving) -> Any:
     adapter = net.io.adapter
     assert isinstance(adapter, RedisStreamsAdapter)

@@ -17,7 +17,7 @@ from socketio_min import Recovery, Session
 from socketio_min.cluster.redis import RedisStreamsAdapter
 from socketio_min.cluster.redis.stream_ahead import SessionsAhead
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.socketio_min.cluster.returning import Away, arrive, gone, lose, servers, sessions
+from tests.socketio_min.cluster.returning import Away, arrive, gone, lose, move, servers, sessions
 from tests.socketio_min.serving import Serving
 from tests.socketio_min.wire import Ended
 from tests.waiting import eventually as until
@@ -118,9 +118,7 @@ async def test_a_server_may_leave_it(redis: RedisServer) -> None:
         assert stored(redis, left) is None
         _, other = await arrive(b, left.auth)
         assert other.id != left.id
-        await lose(a, left)
-        await gone(redis, left)
-        _, back = await arrive(b, left.auth)
+        _, back = await move(redis, a, b, left)
         assert back.id == left.id
 
 

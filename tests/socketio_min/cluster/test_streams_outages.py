@@ -22,6 +22,7 @@ from tests.socketio_min.cluster.returning import (
     begun,
     gone,
     lose,
+    move,
     readers,
     servers,
     sessions,
@@ -114,9 +115,7 @@ async def test_local_clients_are_reached_while_redis_is_away() -> None:
             assert await there.event() == ["again"]
             # What it had while Redis was away does not come once more.
             here.offset = None
-            await lose(a, here)
-            await gone(server, here)
-            missed, back = await arrive(b, here.auth)
+            missed, back = await move(server, a, b, here)
             assert (missed, back.id) == ([["with Redis"], ["again"]], here.id)
 
 
@@ -135,9 +134,7 @@ async def test_what_was_given_without_redis_is_not_given_again(redis: RedisServe
         assert await here.event() == ["next"]
         # Who comes back without having had "next" is not given the other one again.
         here.offset = None
-        await lose(a, here)
-        await gone(redis, here)
-        missed, back = await arrive(b, here.auth)
+        missed, back = await move(redis, a, b, here)
         assert (missed, back.id) == ([["next"]], here.id)
 
 
@@ -283,9 +280,7 @@ async def test_local_clients_are_reached_before_the_stream_is_read(
             assert await here.event() == ["later"]
             # Nobody knows where in the stream the session of the client began.
             here.offset = None
-            await lose(a, here)
-            await gone(server, here)
-            _, back = await arrive(b, here.auth)
+            _, back = await move(server, a, b, here)
             assert back.id != here.id
 
 

@@ -39,6 +39,12 @@ async def fill(client: Client) -> None:
         await done(client, "file:change", **change(path, "created", content=path))
 
 
+async def fill_and_empty(client: Client) -> None:
+    """Make that folder and delete it: the directory keeps the empty folders."""
+    await fill(client)
+    await done(client, "file:delete", filePath="lib")
+
+
 async def bring(client: Client, deed: str) -> dict[str, Any]:
     """Bring the text of the README to "lib"; return the answer."""
     moving = {"filePath": "README.md", "newPath": "lib"}
@@ -63,8 +69,7 @@ DEEDS = ["file:change", "file:upload", "file:move", "file:copy", "bin:restore"]
 async def test_a_file_comes_where_a_folder_was_emptied(
     client: Client, directory: Path, deed: str
 ) -> None:
-    await fill(client)
-    await done(client, "file:delete", filePath="lib")
+    await fill_and_empty(client)
     assert (await bring(client, deed))["ok"]
     assert texts(directory) == {"lib": README}
     assert (await files(client))["lib"] == README
@@ -84,8 +89,7 @@ async def test_a_file_comes_where_a_folder_has_moved_away_file_by_file(
 async def test_a_folder_comes_where_another_one_was_emptied(
     client: Client, directory: Path, event: str
 ) -> None:
-    await fill(client)
-    await done(client, "file:delete", filePath="lib")
+    await fill_and_empty(client)
     await done(client, event, filePath="src", newPath="lib")
     assert texts(directory) == {"lib/main.py": "print('tea')\n"}
 
@@ -120,8 +124,7 @@ async def test_versions_with_a_file_and_with_a_folder_of_that_name(
 async def test_what_somebody_else_has_put_into_the_folder_stays(
     client: Client, directory: Path, deed: str
 ) -> None:
-    await fill(client)
-    await done(client, "file:delete", filePath="lib")
+    await fill_and_empty(client)
     # Neither of them is a file of the project.
     (directory / "lib" / "deep" / ".env").write_text("secret")
     (directory / "lib" / "empty").mkdir()

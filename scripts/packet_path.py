@@ -202,7 +202,16 @@ class Conductor:
                 read_until(early, b'"maxPayload"')
                 early.sendall(packet_frame("40"))
                 read_until(early, b"40{")
-        with connect(port) as peer, connect(port) as polls, connect(port) as posts:
+        with (
+            connect(port) as other,
+            connect(port) as peer,
+            connect(port) as polls,
+            connect(port) as posts,
+        ):
+            # The first client of an empty server also sets the timer by which clients must join;
+            # those that come after it pass less.
+            other.sendall(upgrade_request(port))
+            read_until(other, b'"maxPayload"')
             self.record(
                 "WebSocket handshake and open packet",
                 "An HTTP request on a new connection asks for a WebSocket.",
@@ -298,7 +307,8 @@ def page(ways: list[Way]) -> str:
         "one written. This page is recorded from the running code, with Python "
         f"3.{sys.version_info.minor}, by",
         "`python scripts/packet_path.py --write`; [protocol.md](protocol.md) says what the packets",
-        "mean.",
+        "mean. The server has another client already: the first one of an empty server passes two",
+        "functions more, which set the timer by which clients must join.",
         "",
         *table(ways),
     ]

@@ -20,12 +20,12 @@ ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 # The most calls and changes of file that a packet may take.
 MOST = {
-    "WebSocket handshake and open packet": (55, 31),
-    "CONNECT": (49, 30),
+    "WebSocket handshake and open packet": (53, 29),
+    "CONNECT": (48, 30),
     "Event with acknowledgement, `def` handler, WebSocket": (16, 13),
-    "Event with acknowledgement, `async def` handler, WebSocket": (38, 28),
+    "Event with acknowledgement, `async def` handler, WebSocket": (23, 14),
     "Broadcast to a room": (32, 21),
-    "POST of an event": (59, 41),
+    "POST of an event": (58, 40),
 }
 
 

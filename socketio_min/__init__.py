@@ -1,7 +1,7 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
 Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.turns` (pure), then
-`registration`, `server.namespace`, `server.connection`, `server.socket`, `server.broadcast`,
+`registration`, `server.namespace`, `server.connection`, `server.socket`, `server.operators`,
 `cluster.adapter`, `server.server`; for the client `protocol.client_peer`, `protocol.retries`,
 `protocol.backoff` (pure), then `client.handlers`, `client.namespace`, `client.connection`,
 `client.client`, `client.blocking`.
@@ -37,10 +37,10 @@ from socketio_min.errors import (
     UsageError,
 )
 from socketio_min.protocol.handshake import Handshake
-from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.limits import Limits
 from socketio_min.server.namespace import Namespace
+from socketio_min.server.operators import BroadcastOperator
 from socketio_min.server.options import SocketIOOptionValues
 from socketio_min.server.server import Server
 from socketio_min.server.socket import Socket

@@ -1,7 +1,7 @@
 """Names that other implementations have: looking one up tells the programmer what to write here.
 
 Type checkers do not see these names, so they still report them as misspelt. The names are in
-`server/elsewhere.py` and `client/elsewhere.py`.
+`server/foreign_names.py` and `client/foreign_names.py`.
 """
 
 from __future__ import annotations

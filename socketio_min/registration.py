@@ -1,7 +1,8 @@
 """What an application registers with a namespace, of a server or of a client alike.
 
-Each method checks what it is given (see `handlers.py`) and keeps it. `Rules` says in what the two
-ends differ. They call what is registered in `server/namespace.py` and `client/handlers.py`.
+Each method checks what it is given (`handler_checks.py`) and keeps it. `Rules` says in what the two
+ends differ. A server calls what is registered in `server/connection.py` and `server/namespace.py`,
+a client in `client/handler_calls.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypeVar
 
 from socketio_min.errors import UsageError
-from socketio_min.handlers import check_call, check_event, check_handler, require_plain
+from socketio_min.handler_checks import check_call, check_event, check_handler, require_plain
 from socketio_min.protocol.packets import RESERVED_EVENTS
 
 Handler = Callable[..., Any]

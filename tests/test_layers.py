@@ -76,8 +76,8 @@ PURE_FILES = (
     "socketio_min/cluster/redis/slots.py",
     "socketio_min/errors.py",
     "socketio_min/server/byte_meter.py",
-    "socketio_min/server/large_messages.py",
-    "socketio_min/server/rate_limits.py",
+    "socketio_min/server/gate.py",
+    "socketio_min/server/large_message_queue.py",
 )
 # Looks for a C function when it is imported, and has nothing but that: the function is pure.
 LOADERS = {"engineio_min/masking.py"}

@@ -21,7 +21,7 @@ DECLARATIONS = {
     "engineio_min/http/host.py",
     "engineio_min/protocol/phases.py",
     "socketio_min/protocol/handshake.py",
-    "socketio_min/server/host.py",
+    "socketio_min/server/connection_host.py",
 }
 # What shows only through what is built on it.
 TOGETHER = {

@@ -26,13 +26,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
-from socketio_min.client.elsewhere import BLOCKING
-from socketio_min.client.handlers import RULES
+from socketio_min.client.foreign_names import BLOCKING
+from socketio_min.client.handler_calls import RULES
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.foreign_names import tells_names
-from socketio_min.handlers import ALL, check_call, check_event, check_handler, require_plain
+from socketio_min.handler_checks import ALL, check_call, check_event, check_handler, require_plain
 from socketio_min.registration import Function, Handler
 
 logger = logging.getLogger("socketio_min")

@@ -13,7 +13,7 @@ from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.client.credentials import Credentials
 from socketio_min.client.early_events import EarlyEvents
-from socketio_min.client.handlers import HandlerCalls
+from socketio_min.client.handler_calls import HandlerCalls
 from socketio_min.client.options import ClientLimits
 from socketio_min.protocol.parser import PacketEncoder
 from socketio_min.protocol.turns import Turns

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from socketio_min.client.credentials import Credentials, read_acceptance, read_refusal
-from socketio_min.client.handlers import HandlerCalls, HandlerRunner
+from socketio_min.client.handler_calls import HandlerCalls, HandlerRunner
 from socketio_min.client.inbox import Inbox, InboxLink
 from socketio_min.client.options import Auth
 from socketio_min.client.outbox import Outbox, OutboxLink

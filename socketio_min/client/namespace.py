@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-from socketio_min.client.elsewhere import ASYNCHRONOUS
-from socketio_min.client.handlers import RULES
+from socketio_min.client.foreign_names import ASYNCHRONOUS
+from socketio_min.client.handler_calls import RULES
 from socketio_min.client.membership import ClientLink, Membership
 from socketio_min.client.options import Auth
 from socketio_min.client.outbox import VolatileOperator

@@ -28,6 +28,13 @@ from socketio_min.cluster.adapter import (
 )
 from socketio_min.cluster.gathering import RollCall, name_silent
 from socketio_min.cluster.memory import MemoryAdapter, send_to_all
+from socketio_min.cluster.message_fields import (
+    read_handshake,
+    read_map,
+    read_rooms,
+    read_text,
+    write_handshake,
+)
 from socketio_min.cluster.messages import (
     Acknowledgement,
     Broadcast,
@@ -45,13 +52,6 @@ from socketio_min.cluster.messages import (
     ServerAnswer,
     ServerEvent,
     SocketIds,
-)
-from socketio_min.cluster.reading import (
-    read_handshake,
-    read_map,
-    read_rooms,
-    read_text,
-    write_handshake,
 )
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.cluster.values import portable

@@ -23,6 +23,19 @@ from typing import Any, NamedTuple
 import orjson
 
 from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.message_fields import (
+    read_count,
+    read_event,
+    read_list,
+    read_map,
+    read_optional_request_id,
+    read_options,
+    read_request_id,
+    read_rooms,
+    read_server_event,
+    read_text,
+    write_options,
+)
 from socketio_min.cluster.messages import (
     Acknowledgement,
     Broadcast,
@@ -36,19 +49,6 @@ from socketio_min.cluster.messages import (
     Response,
     ServerAnswer,
     ServerEvent,
-)
-from socketio_min.cluster.reading import (
-    read_count,
-    read_event,
-    read_list,
-    read_map,
-    read_optional_request_id,
-    read_options,
-    read_request_id,
-    read_rooms,
-    read_server_event,
-    read_text,
-    write_options,
 )
 from socketio_min.cluster.values import dump_json, from_body, has_bytes, portable
 from socketio_min.errors import EncodeError, PacketError

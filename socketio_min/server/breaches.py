@@ -9,8 +9,8 @@ from typing import Protocol
 import engineio_min
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.peer import ConnectedTwice
+from socketio_min.server.gate import Gate
 from socketio_min.server.joining import Joining, JoiningClient
-from socketio_min.server.rate_limits import Gate
 from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")

@@ -30,13 +30,13 @@ from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.answering import event_failed, finish_event
 from socketio_min.server.breaches import close_for, drop_packet
+from socketio_min.server.connection_host import ConnectionHost
 from socketio_min.server.filtering import filter_event
+from socketio_min.server.gate import Gate
 from socketio_min.server.half_packets import HalfPacket
-from socketio_min.server.host import Host
 from socketio_min.server.large_message import LargeMessage
 from socketio_min.server.leaving import end_sockets, let_go
 from socketio_min.server.metered_intake import MeteredIntake
-from socketio_min.server.rate_limits import Gate
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
 
 # What a packet that waits costs besides its characters and values, in bytes.
@@ -62,7 +62,7 @@ class ServerConnection:
 
     def __init__(
         self,
-        server: Host[ServerConnection],
+        server: ConnectionHost[ServerConnection],
         connection: engineio_min.Connection,
         gate: Gate | None = None,
     ) -> None:
@@ -130,7 +130,7 @@ class ServerConnection:
 
     def receive_large(self, message: str | bytes) -> None:
         """Take a message that may need many steps."""
-        line = None if self._metered is None else self.server.large_messages
+        line = None if self._metered is None else self.server.large_message_queue
         self._large = LargeMessage(self, line, self._metered)
         self._large.start(message)
 

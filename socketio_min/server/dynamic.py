@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from socketio_min.foreign_names import ForeignName, MissingName
-from socketio_min.handlers import require_plain
-from socketio_min.server.elsewhere import SERVER
-from socketio_min.server.membership import Membership
-from socketio_min.server.namespace import Host, Namespace
+from socketio_min.handler_checks import require_plain
+from socketio_min.server.cluster_membership import ClusterMembership
+from socketio_min.server.foreign_names import SERVER
+from socketio_min.server.namespace import Namespace, NamespaceHost
 from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
 MAX_IDLE_CHILDREN = 1_000
@@ -23,10 +23,10 @@ MAX_IDLE_CHILDREN = 1_000
 Matcher = Callable[[str, Any], bool]
 
 
-class ClusterHost(Host, Protocol):
+class ClusterHost(NamespaceHost, Protocol):
     """What may be asked of a server whose namespaces come and go."""
 
-    membership: Membership
+    membership: ClusterMembership
 
 
 class DynamicNamespace(Registration):

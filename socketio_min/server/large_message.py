@@ -19,7 +19,7 @@ from engineio_min.protocol.reasons import FORCED_CLOSE, LARGE_MESSAGE
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.packets import Packet
 from socketio_min.server.breaches import close_for
-from socketio_min.server.large_messages import LARGE, LargeMessages
+from socketio_min.server.large_message_queue import LARGE, LargeMessageQueue
 from socketio_min.server.metered_intake import MeteredIntake
 
 logger = logging.getLogger("socketio_min")
@@ -78,7 +78,7 @@ class LargeMessage:
     def __init__(
         self,
         receiver: Receiver,
-        line: LargeMessages | None = None,
+        line: LargeMessageQueue | None = None,
         metered: MeteredIntake | None = None,
     ) -> None:
         self._receiver = receiver

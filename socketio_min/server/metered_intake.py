@@ -12,7 +12,7 @@ import engineio_min
 from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.protocol.reasons import RATE
 from socketio_min.server.byte_meter import ByteMeter
-from socketio_min.server.large_messages import LARGE
+from socketio_min.server.large_message_queue import LARGE
 
 Take = Callable[[str | bytes], None]
 

@@ -18,9 +18,9 @@ from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, l
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.rooms import RoomNames
-from socketio_min.server.broadcast import BroadcastOperator
-from socketio_min.server.elsewhere import SERVER, refuse_arguments
+from socketio_min.server.foreign_names import SERVER, refuse_arguments
 from socketio_min.server.limits import Limits
+from socketio_min.server.operators import BroadcastOperator
 from socketio_min.server.recoveries import Recoveries
 from socketio_min.server.registration import (
     RULES,
@@ -40,7 +40,7 @@ logger = logging.getLogger("socketio_min")
 MOST_TOLD = 100
 
 
-class Host(Protocol):
+class NamespaceHost(Protocol):
     """What a namespace may ask of its server."""
 
     limits: Limits
@@ -63,7 +63,9 @@ class Namespace(Registration):
     is how many values a packet may have here, or None for what `Limits.max_values` says.
     """
 
-    def __init__(self, server: Host, name: str, registered: ServerHandlers | None = None) -> None:
+    def __init__(
+        self, server: NamespaceHost, name: str, registered: ServerHandlers | None = None
+    ) -> None:
         self.server = server
         self.name = name
         self.max_values: int | None = None

@@ -1,88 +1,57 @@
-"""The rate limits of a client: how often it may send events and CONNECTs, alone and with others.
-
-The first refusal tells the client, so that an honest one can slow down; what is refused is dropped.
-A client that goes on regardless loses its connection. An address keeps its bucket after its last
-client has left, until the bucket would be full again: a client gains nothing by reconnecting.
-"""
+"""The rate limits of each new client: its own, and those that it shares with its address."""
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
+from collections.abc import Collection
 
-from engineio_min.limits.rate_limit import RateLimit, TokenBucket
+import engineio_min
+from engineio_min.limits.pulse import Pulse
+from engineio_min.limits.quotas import peer_address
+from engineio_min.limits.rate_limit import TokenBucket
+from engineio_min.protocol.deadlines import NEVER
+from socketio_min.server.gate import AddressBuckets, Gate
+from socketio_min.server.limits import Limits
 
 
-class AddressBuckets:
-    """The bucket of each address."""
+class RateLimits:
+    """Makes the gates of the clients in `connections`; `limits` has at least one rate limit."""
 
-    __slots__ = ("_buckets", "_limit", "_tidy_at")
+    __slots__ = ("_addresses", "_connections", "_engine", "_pulse", "_rate")
 
-    def __init__(self, limit: RateLimit) -> None:
-        self._limit = limit
-        self._buckets: dict[str, TokenBucket] = {}
-        self._tidy_at = 1_000
+    def __init__(
+        self, engine: engineio_min.Server, limits: Limits, connections: Collection[object]
+    ) -> None:
+        self._engine = engine
+        self._connections = connections
+        self._pulse = Pulse(lambda: connections)
+        self._rate = limits.rate
+        self._addresses: AddressBuckets | None = None
+        if limits.address_rate is not None:
+            self._addresses = AddressBuckets(limits.address_rate)
 
-    def __len__(self) -> int:
-        """Return how many addresses are remembered."""
-        return len(self._buckets)
-
-    def of(self, address: str, now: float, lost: float = 0.0) -> TokenBucket:
-        """Return the bucket of an address, made if need be."""
-        bucket = self._buckets.get(address)
-        if bucket is None:
-            if len(self._buckets) >= self._tidy_at:
-                self._tidy(now)
-            bucket = self._buckets[address] = TokenBucket(self._limit, now, lost)
-        return bucket
-
-    def _tidy(self, now: float) -> None:
-        """Forget the buckets that are full: each is as good as a new one.
-
-        A bucket that a connected client uses stays: with a new one the address would have two.
+    @property
+    def stood_still(self) -> float:
+        """Return for how many seconds the event loop has stood still in all, while clients with a
+        rate limit were connected.
         """
-        full = {
-            address: weakref.ref(bucket)
-            for address, bucket in self._buckets.items()
-            if bucket.full(now)
-        }
-        for address in full:
-            del self._buckets[address]
-        for address, reference in full.items():
-            bucket = reference()
-            if bucket is not None:
-                self._buckets[address] = bucket
-        self._tidy_at = max(1_000, 2 * len(self._buckets))
+        return self._pulse.lost(self._engine.loop.time())
 
-
-class Gate:
-    """The rate limits between a client's packets and their handlers."""
-
-    __slots__ = ("_buckets", "_lost")
-
-    def __init__(self, lost: Callable[[float], float], *buckets: TokenBucket) -> None:
-        # For how many seconds the event loop has stood still; see `Pulse.lost`.
-        self._lost = lost
-        self._buckets = buckets
-
-    def admit(self, now: float) -> bool:
-        """Return whether one more event or CONNECT may pass."""
-        # Every bucket counts the packet, also if another bucket refuses it.
-        lost = self._lost(now)
-        verdicts = [bucket.take(now, lost) for bucket in self._buckets]
-        return all(verdicts)
-
-    @property
-    def first_refusal(self) -> bool:
-        """Return whether the last refusal was the first, of which the client is to be told."""
-        return max(bucket.refusals for bucket in self._buckets) == 1
-
-    @property
-    def exhausted(self) -> bool:
-        """Return whether the client went on sending for too long."""
-        return any(bucket.exhausted for bucket in self._buckets)
-
-    @property
-    def wait(self) -> float:
-        """Return the seconds until something may pass again."""
-        return max(bucket.wait for bucket in self._buckets)
+    def gate(self, connection: engineio_min.Connection) -> Gate | None:
+        """Return the rate limits of a new client, if there are any."""
+        now, lost = self._engine.loop.time(), self.stood_still
+        buckets = []
+        if self._rate is not None:
+            buckets.append(TokenBucket(self._rate, now, lost))
+        if self._addresses is not None:
+            name_of = self._engine.options.address or peer_address
+            name = name_of(connection.request)
+            if name is not None:
+                buckets.append(self._addresses.of(name, now, lost))
+        if not buckets:
+            # The application's `address` function has named nobody.
+            return None
+        if self._pulse.deadline == NEVER or not self._connections:
+            # The pulse was not needed, or the server has begun to run in another loop.
+            self._pulse.start(now)
+            self._engine.timer.watch(self._pulse)
+        return Gate(self._pulse.lost, *buckets)

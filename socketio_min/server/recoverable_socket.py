@@ -8,7 +8,7 @@ from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.adapter import PLAIN, RecoveringAdapter
 from socketio_min.cluster.recovery import Restored, Session
-from socketio_min.server.broadcast import SocketOperator
+from socketio_min.server.operators import SocketOperator
 from socketio_min.server.recoveries import Recoveries
 from socketio_min.server.socket import DISCONNECTED, Link, Socket
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from socketio_min.errors import UsageError
-from socketio_min.handlers import ALL, check_call, check_event
+from socketio_min.handler_checks import ALL, check_call, check_event
 from socketio_min.registration import Handler, Handlers, Rules
-from socketio_min.server.elsewhere import refuse_arguments
+from socketio_min.server.foreign_names import refuse_arguments
 
 if TYPE_CHECKING:
     from socketio_min.server.socket import Socket

@@ -28,17 +28,17 @@ from socketio_min.errors import UsageError
 from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.peer import PeerRules
+from socketio_min.server.cluster_membership import ClusterMembership
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace, Matcher
-from socketio_min.server.gates import Gates
 from socketio_min.server.handler_tasks import HandlerTasks
 from socketio_min.server.joining import Joining
-from socketio_min.server.large_messages import LargeMessages
+from socketio_min.server.large_message_queue import LargeMessageQueue
 from socketio_min.server.limits import peer_rules
-from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptions, SocketIOOptionValues
+from socketio_min.server.rate_limits import RateLimits
 from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
 
 if TYPE_CHECKING:
@@ -83,16 +83,16 @@ class Server(Namespace):
         rules = peer_rules(self.limits, self.parser, most, self.values_allowed)
         self.peer_rules: PeerRules[Socket] = rules
         self.joining = Joining(self)
-        self.large_messages = LargeMessages()
-        self._gates: Gates | None = None
+        self.large_message_queue = LargeMessageQueue()
+        self._rate_limits: RateLimits | None = None
         if self.limits.rate is not None or self.limits.address_rate is not None:
-            self._gates = Gates(self.engine, self.limits, self.connections)
+            self._rate_limits = RateLimits(self.engine, self.limits, self.connections)
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self.first_steps = FirstSteps()
         self.handler_tasks = HandlerTasks()
-        self.membership = Membership(self._all_namespaces)
+        self.membership = ClusterMembership(self._all_namespaces)
         # Set when the server has closed: `run` waits for it.
         self._ended: asyncio.Event | None = None
         super().__init__(self, "/")
@@ -368,11 +368,11 @@ class Server(Namespace):
         """Return for how many seconds the event loop has stood still in all, while clients with a
         rate limit were connected. What they sent meanwhile is read at once afterwards.
         """
-        return 0.0 if self._gates is None else self._gates.stood_still
+        return 0.0 if self._rate_limits is None else self._rate_limits.stood_still
 
     def _connected(self, connection: engineio_min.Connection) -> None:
         if self.membership.loop is None:
             # The ASGI host has sent no lifespan event.
             self.membership.join_soon(self.engine.loop)
-        gate = None if self._gates is None else self._gates.gate(connection)
+        gate = None if self._rate_limits is None else self._rate_limits.gate(connection)
         self.connections.add(ServerConnection(self, connection, gate))

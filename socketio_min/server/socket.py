@@ -19,9 +19,9 @@ from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.asking import ask
-from socketio_min.server.broadcast import BroadcastOperator, SocketOperator
-from socketio_min.server.elsewhere import SOCKET
+from socketio_min.server.foreign_names import SOCKET
 from socketio_min.server.nowhere import NOWHERE
+from socketio_min.server.operators import BroadcastOperator, SocketOperator
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
 from engineio_min.limits.rate_limit import TokenBucket
 from socketio_min import Limits
-from socketio_min.server.rate_limits import AddressBuckets
+from socketio_min.server.gate import AddressBuckets
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import HANDSHAKE, connect, encode_request
 from tests.frames import encode_frame, packet_frame

@@ -11,8 +11,8 @@ import pytest
 
 from engineio_min import RateLimit, Request
 from socketio_min import Limits, Socket
-from socketio_min.server import large_messages
-from socketio_min.server.large_messages import LARGE
+from socketio_min.server import large_message_queue
+from socketio_min.server.large_message_queue import LARGE
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import encode_request
 from tests.hostile.stage import POLLING, Stage, staged
@@ -26,7 +26,7 @@ TURN = 61
 
 @pytest.fixture(autouse=True)
 def slow_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_messages, "PACE", LARGE / 60)
+    monkeypatch.setattr(large_message_queue, "PACE", LARGE / 60)
 
 
 def large(stage: Stage) -> int:

@@ -27,7 +27,7 @@ from ai_coding_assistant.sending import Sending
 from ai_coding_assistant.signatures import AnyEvent, AsyncCall, AsyncListAll, Payload
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import Client, SocketIOClientOptionValues, SocketIOError
-from socketio_min.handlers import check_event
+from socketio_min.handler_checks import check_event
 
 RESPONSE_TIMEOUT: Final = 150.0
 """Seconds that a response is waited for. The server gives the assistant two minutes, unless

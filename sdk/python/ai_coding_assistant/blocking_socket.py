@@ -49,7 +49,7 @@ from ai_coding_assistant.searching import Replaced, SearchOptions
 from ai_coding_assistant.signatures import AnyEvent, BlockingCall, BlockingListAll, Payload
 from ai_coding_assistant.threads import Threads
 from socketio_min import SocketIOClientOptionValues, UsageError
-from socketio_min.handlers import check_call, check_event
+from socketio_min.handler_checks import check_call, check_event
 
 
 def _typed_call(method: Callable[..., dict[str, Any]]) -> BlockingCall:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ai_coding_assistant.signatures import On
 from socketio_min import Client
-from socketio_min.handlers import check_call, most_arguments
+from socketio_min.handler_checks import check_call, most_arguments
 
 _OF_THE_CONNECTION: Final = (
     "reconnect",

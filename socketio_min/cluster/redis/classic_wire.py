@@ -9,6 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from socketio_min.cluster.message_fields import (
+    read_count,
+    read_event,
+    read_list,
+    read_map,
+    read_optional_request_id,
+    read_options,
+    read_request_id,
+    read_rooms,
+    read_server_event,
+    read_text,
+    write_options,
+)
 from socketio_min.cluster.messages import (
     Acknowledgement,
     Broadcast,
@@ -26,19 +39,6 @@ from socketio_min.cluster.messages import (
     ServerAnswer,
     ServerEvent,
     SocketIds,
-)
-from socketio_min.cluster.reading import (
-    read_count,
-    read_event,
-    read_list,
-    read_map,
-    read_optional_request_id,
-    read_options,
-    read_request_id,
-    read_rooms,
-    read_server_event,
-    read_text,
-    write_options,
 )
 from socketio_min.cluster.redis.msgpack import pack, unpack, unpack_any
 from socketio_min.cluster.values import dump_json, from_body, has_bytes, portable

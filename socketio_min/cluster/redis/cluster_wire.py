@@ -7,19 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socketio_min.cluster.messages import (
-    Acknowledgement,
-    Broadcast,
-    ClientCount,
-    Disconnect,
-    Fetch,
-    Fetched,
-    Join,
-    Leave,
-    ServerAnswer,
-    ServerEvent,
-)
-from socketio_min.cluster.reading import (
+from socketio_min.cluster.message_fields import (
     read_count,
     read_event,
     read_list,
@@ -31,6 +19,18 @@ from socketio_min.cluster.reading import (
     read_server_event,
     read_text,
     write_options,
+)
+from socketio_min.cluster.messages import (
+    Acknowledgement,
+    Broadcast,
+    ClientCount,
+    Disconnect,
+    Fetch,
+    Fetched,
+    Join,
+    Leave,
+    ServerAnswer,
+    ServerEvent,
 )
 from socketio_min.cluster.redis.msgpack import pack
 from socketio_min.cluster.values import dump_json, from_body, has_bytes, portable

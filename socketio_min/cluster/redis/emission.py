@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from socketio_min.cluster.adapter import PLAIN, BroadcastOptions
+from socketio_min.cluster.message_fields import write_options
 from socketio_min.cluster.messages import Disconnect, Join, Leave, ServerEvent
-from socketio_min.cluster.reading import write_options
 from socketio_min.cluster.redis.classic_wire import encode_request
 from socketio_min.cluster.redis.msgpack import pack
 from socketio_min.cluster.values import name_bytes, portable

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.adapter import LocalNamespace, Recoverable
+from socketio_min.cluster.message_fields import read_list, read_map, read_rooms, read_text
 from socketio_min.cluster.messages import Broadcast
-from socketio_min.cluster.reading import read_list, read_map, read_rooms, read_text
 from socketio_min.cluster.recovery import Recovery, Restored, Session
 from socketio_min.cluster.redis.bus import RedisBus
 from socketio_min.cluster.redis.msgpack import pack, unpack

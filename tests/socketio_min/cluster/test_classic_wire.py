@@ -1,4 +1,4 @@
-"""classic_wire.py and reading.py: the official adapter's bytes, and what is refused of them."""
+"""classic_wire.py and message_fields.py: the official adapter's bytes, and what is refused."""
 
 from __future__ import annotations
 

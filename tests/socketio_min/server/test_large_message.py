@@ -22,7 +22,7 @@ from socketio_min.protocol.gradual_decoding import SLICE, Scan
 from socketio_min.protocol.json_parser import JsonParser
 from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Head
-from socketio_min.server import large_messages
+from socketio_min.server import large_message_queue
 from socketio_min.server.large_message import GradualPeer, LargeMessage
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import encode_request, websocket
@@ -229,7 +229,7 @@ async def test_a_socket_that_leaves_meanwhile_gets_nothing() -> None:
 async def test_the_end_of_the_server_does_not_wait_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(large_messages, "PACE", 1)
+    monkeypatch.setattr(large_message_queue, "PACE", 1)
     io = Server(limits=METERED)
     events: list[Any] = []
     io.on("echo", lambda _socket, *args: events.append(args))
@@ -272,7 +272,7 @@ async def test_the_server_ends_between_two_steps() -> None:
         await io.close()
     assert io.engine.account.held == 0
     assert events == []
-    assert io.large_messages.begin(1, 1e12)
+    assert io.large_message_queue.begin(1, 1e12)
 
 
 class Dropping:

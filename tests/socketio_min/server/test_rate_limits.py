@@ -1,42 +1,34 @@
-"""rate_limits.py: the buckets of addresses, and the gate of a client."""
+"""rate_limits.py: which clients have a gate, and that the loop's pulse is taken for them alone."""
 
 from __future__ import annotations
 
-import gc
+import pytest
 
-from engineio_min.limits.rate_limit import RateLimit, TokenBucket
-from socketio_min.server.rate_limits import AddressBuckets, Gate
+from engineio_min.limits.rate_limit import RateLimit
+from socketio_min import Limits, Server
+from tests.socketio_min.serving import serving
 
-LIMIT = RateLimit(rate=1, burst=2)
-
-
-def test_an_address_keeps_its_bucket() -> None:
-    buckets = AddressBuckets(LIMIT)
-    first = buckets.of("a", 0.0)
-    assert buckets.of("a", 0.0) is first
-    assert buckets.of("b", 0.0) is not first
-    assert len(buckets) == 2
+RATE = RateLimit(rate=1, burst=2)
 
 
-def test_buckets_that_are_full_again_are_forgotten() -> None:
-    buckets = AddressBuckets(LIMIT)
-    held = buckets.of("held", 0.0)
-    spent = buckets.of("spent", 9.0)
-    spent.take(9.0)
-    for number in range(998):
-        buckets.of(str(number), 0.0)
-    del spent
-    gc.collect()
-    buckets.of("new", 9.0)
-    # The one in use stays, and the one that was not full.
-    assert len(buckets) == 3
-    assert buckets.of("held", 9.0) is held
+@pytest.mark.parametrize(
+    ("limits", "beats"),
+    [(Limits(), False), (Limits(rate=RATE), True), (Limits(address_rate=RATE), True)],
+)
+async def test_only_a_rate_limit_takes_the_pulse(limits: Limits, beats: bool) -> None:
+    io = Server(limits=limits)
+    async with serving(io) as net:
+        await net.open()
+        gates = io._rate_limits
+        assert (gates is not None and gates._pulse.deadline < float("inf")) == beats
+        assert io.stood_still == 0.0
 
 
-def test_each_bucket_counts_and_the_first_refusal_is_told() -> None:
-    own, shared = TokenBucket(LIMIT, 0.0), TokenBucket(RateLimit(rate=1, burst=1), 0.0)
-    gate = Gate(lambda _now: 0.0, own, shared)
-    told = [(gate.admit(now), gate.first_refusal, gate.exhausted) for now in (0.0, 0.0, 0.0)]
-    assert told == [(True, False, False), (False, True, False), (False, False, False)]
-    assert gate.wait == 1.0
-    assert gate.admit(2.0)
+async def test_an_address_that_the_application_does_not_name_has_no_gate() -> None:
+    io = Server(limits=Limits(address_rate=RATE), address=lambda _request: None)
+    async with serving(io) as net:
+        client = await net.open()
+        await client.join()
+        for _ in range(5):
+            await client.send("40/nope,")
+            await client.expect('44/nope,{"message":"Invalid namespace"}')

@@ -1,9 +1,9 @@
-"""large_messages.py: large messages come one after the other, and owners take turns."""
+"""large_message_queue.py: large messages come one after the other, and owners take turns."""
 
 from __future__ import annotations
 
 from engineio_min.protocol.deadlines import NEVER
-from socketio_min.server.large_messages import PACE, LargeMessages
+from socketio_min.server.large_message_queue import PACE, LargeMessageQueue
 
 
 class Client:
@@ -18,7 +18,7 @@ class Client:
 
 
 def test_the_next_message_waits_as_long_as_the_last_one_was() -> None:
-    large = LargeMessages()
+    large = LargeMessageQueue()
     assert large.begin(PACE, 10.0)
     large.end(10.1)
     assert large.deadline == NEVER
@@ -28,7 +28,7 @@ def test_the_next_message_waits_as_long_as_the_last_one_was() -> None:
 
 def test_the_next_message_waits_for_the_end_of_the_last_one() -> None:
     taken: list[str] = []
-    large = LargeMessages()
+    large = LargeMessageQueue()
     assert large.begin(PACE, 10.0)
     assert not large.begin(PACE, 12.0)
     large.wait("one", Client("first", taken), PACE)
@@ -46,7 +46,7 @@ def test_the_next_message_waits_for_the_end_of_the_last_one() -> None:
 
 def test_owners_take_turns() -> None:
     taken: list[str] = []
-    large = LargeMessages()
+    large = LargeMessageQueue()
     assert large.begin(PACE, 0.0)
     for number in range(3):
         large.wait("greedy", Client(f"greedy {number}", taken), PACE)
@@ -67,7 +67,7 @@ def test_owners_take_turns() -> None:
 
 def test_who_is_gone_does_not_wait() -> None:
     taken: list[str] = []
-    large = LargeMessages()
+    large = LargeMessageQueue()
     assert large.begin(PACE, 0.0)
     large.end(0.5)
     first, second, other = (Client(name, taken) for name in ("first", "second", "other"))

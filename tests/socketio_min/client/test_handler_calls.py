@@ -1,4 +1,4 @@
-"""handlers.py: listeners, handlers that fail, and their exchange."""
+"""handler_calls.py: listeners, handlers that fail, and their exchange."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from socketio_min.protocol.peer import PeerRules
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.handler_tasks import HandlerTasks
 from socketio_min.server.joining import Joining
-from socketio_min.server.large_messages import LargeMessages
+from socketio_min.server.large_message_queue import LargeMessageQueue
 from socketio_min.server.limits import Limits
 from socketio_min.server.socket import Socket
 
 Connection = TypeVar("Connection")
 
 
-class Host(Protocol[Connection]):
+class ConnectionHost(Protocol[Connection]):
     """What a connection may ask of its server, and nothing else.
 
     `connections` are those that are open; `shutdown_reason` is what the handlers of "disconnect"
@@ -32,7 +32,7 @@ class Host(Protocol[Connection]):
     connect_deadlines: ConnectDeadlines
     connections: set[Connection]
     joining: Joining
-    large_messages: LargeMessages
+    large_message_queue: LargeMessageQueue
     first_steps: FirstSteps
     handler_tasks: HandlerTasks
     peer_rules: PeerRules[Socket]

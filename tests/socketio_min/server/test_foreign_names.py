@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from socketio_min import Namespace, Server, Socket, UsageError
-from socketio_min.server.elsewhere import SERVER, SOCKET
+from socketio_min.server.foreign_names import SERVER, SOCKET
 from tests.socketio_min.serving import serving
 
 

@@ -17,7 +17,7 @@ class Member(Protocol):
         """Return what joins the cluster."""
 
 
-class Membership:
+class ClusterMembership:
     """Starts and closes the adapters of `namespaces()`, and of those that come and go meanwhile.
 
     `loop` is the event loop in which the adapters have joined, or are about to; None before.

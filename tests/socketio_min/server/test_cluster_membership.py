@@ -1,4 +1,4 @@
-"""membership.py: adapters join the cluster with their server, and leave it once."""
+"""cluster_membership.py: adapters join the cluster with their server, and leave it once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from socketio_min import MemoryAdapter, Server
 from socketio_min.cluster.adapter import LocalNamespace
-from socketio_min.server.membership import Member, Membership
+from socketio_min.server.cluster_membership import ClusterMembership, Member
 
 
 class CountingAdapter(MemoryAdapter):
@@ -37,7 +37,7 @@ def steps(*members: Member) -> list[list[str]]:
 async def test_all_adapters_join_once_and_leave_once() -> None:
     io = Server(adapter=CountingAdapter)
     namespaces: list[Member] = [io.of("/a"), io.of("/b")]
-    membership = Membership(lambda: namespaces)
+    membership = ClusterMembership(lambda: namespaces)
     await membership.leave()
     assert steps(*namespaces) == [[], []]
     await membership.join()
@@ -53,7 +53,7 @@ async def test_all_adapters_join_once_and_leave_once() -> None:
 async def test_namespaces_that_come_and_go_follow_the_others() -> None:
     io = Server(adapter=CountingAdapter)
     present, late = io.of("/a"), io.of("/b")
-    membership = Membership(lambda: [present])
+    membership = ClusterMembership(lambda: [present])
     membership.enter(late)
     membership.exit(late)
     assert steps(late) == [[]]

@@ -30,7 +30,7 @@ class Waiting(Protocol):
         """Take the message."""
 
 
-class LargeMessages:
+class LargeMessageQueue:
     """When the large messages of a server are taken; the driver watches `deadline`."""
 
     __slots__ = ("_free_at", "_is_busy", "_owners", "_waiting", "deadline")

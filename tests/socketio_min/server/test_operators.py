@@ -1,4 +1,4 @@
-"""broadcast.py and adapter.py: who gets a broadcast, once each and in order."""
+"""operators.py and adapter.py: who gets a broadcast, once each and in order."""
 
 from __future__ import annotations
 

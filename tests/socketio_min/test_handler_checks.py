@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from socketio_min import BlockingClient, Client, Server, Socket, UsageError
-from socketio_min.handlers import most_arguments
+from socketio_min.handler_checks import most_arguments
 from tests.socketio_min.serving import serving
 from tests.waiting import PATIENCE
 

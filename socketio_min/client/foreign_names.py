@@ -1,6 +1,6 @@
 """Names that other Socket.IO clients have and these have not, with what to write in their place.
 
-`foreign_names.py` says how they are looked up.
+`socketio_min/foreign_names.py` says how they are looked up.
 """
 
 from __future__ import annotations

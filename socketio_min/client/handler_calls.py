@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
-from socketio_min.handlers import ALL, most_arguments
+from socketio_min.handler_checks import ALL, most_arguments
 from socketio_min.registration import Handler, Handlers, Rules
 from socketio_min.tasks import is_awaitable
 

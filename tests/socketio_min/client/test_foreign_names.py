@@ -11,7 +11,7 @@ import pytest
 import socketio  # type: ignore[import-untyped]  # it has no types
 
 from socketio_min import BlockingClient, Client, UsageError
-from socketio_min.client.elsewhere import ASYNCHRONOUS, BLOCKING
+from socketio_min.client.foreign_names import ASYNCHRONOUS, BLOCKING
 
 # What is told elsewhere, or concerns nobody: python-socketio's own constants and log.
 UNTOLD = {"logger", "packet_class", "reason", "reserved_events", "is_asyncio_based"}

@@ -1,10 +1,14 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
+Each folder uses only those before it. `protocol` has the rules, pure: packets, and what may come
+when. `cluster` has the rooms, and makes many servers one. `server` and `client` are the two ends of
+a connection. The modules beside the folders are about handlers, which both ends have.
+
 Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.turns` (pure), then
-`registration`, `server.namespace`, `server.connection`, `server.socket`, `server.operators`,
-`cluster.adapter`, `server.server`; for the client `protocol.client_peer`, `protocol.retries`,
-`protocol.backoff` (pure), then `client.handlers`, `client.namespace`, `client.connection`,
-`client.client`, `client.blocking`.
+`registration`, `server.connection`, `server.joining`, `server.namespace`, `server.socket`,
+`server.operators`, `cluster.adapter`, `server.server`; for the client `protocol.client_peer`,
+`protocol.retries`, `protocol.backoff` (pure), then `client.membership`, `client.handler_calls`,
+`client.namespace`, `client.connection`, `client.client`, `client.blocking`.
 """
 
 from importlib import import_module

@@ -25,13 +25,13 @@ from server.api.records import User
 from server.api.services import Call
 from server.background import Background
 from server.cluster.node import Node
+from server.cluster.node_event_handlers import NodeEventHandlers
 from server.configured import adapter_of, cors_of, limits_of, provider_of
 from server.departures import Departures
 from server.dispatch import Dispatcher
-from server.documents.opened import OpenDocuments
+from server.documents.open_documents import OpenDocuments
 from server.documents.saving import Saver
 from server.draining import Drain
-from server.elsewhere import Elsewhere
 from server.events import EVENTS
 from server.hosts import Route, guarded, host_check
 from server.housekeeping import Housekeeping
@@ -40,12 +40,12 @@ from server.http.clients import client_of
 from server.http.downloads import Downloads
 from server.http.metrics import Metrics
 from server.http.workers_metrics import WorkersMetrics
-from server.live.neighbours import Neighbours
+from server.live.cluster_presence import ClusterPresence
+from server.live.presence_table import Presence
 from server.live.typing_indicators import TypingIndicators
-from server.live.whereabouts import Presence
 from server.people import notifications
-from server.people.access import project_room
 from server.people.directory import Directory
+from server.people.room_access import project_room
 from server.people.sockets import Sockets
 from server.projects import asking
 from server.projects.downloading import ADDRESS
@@ -137,7 +137,7 @@ class Application:
             adapter=adapter_of(settings),
             node=settings.node_name,
         )
-        self.neighbours = Neighbours(
+        self.cluster_presence = ClusterPresence(
             self.io, self.sockets, self.presence, self.typing, self.chat.being_made
         )
         self.departures = Departures(self, self.tuning.lock_grace)
@@ -145,7 +145,7 @@ class Application:
         labels = {"node": settings.node_name, "worker": worker}
         self.metrics = Metrics({*EVENTS}, self._gauges(), labels)
         self.metrics.observe(self.io)
-        self._elsewhere = Elsewhere(self)
+        self._node_event_handlers = NodeEventHandlers(self)
         self._all_metrics = WorkersMetrics(
             self.io, self.metrics, settings.node_name, settings.workers
         )
@@ -205,7 +205,7 @@ class Application:
             await self.saver.start()
             self.housekeeping.start()
             await self.io.membership.join()
-            await self.neighbours.start()
+            await self.cluster_presence.start()
         except BaseException as error:
             await self.workspace.stop()
             await self.node.stop()
@@ -251,7 +251,7 @@ class Application:
         if not replaced:
             self.io.refuse_newcomers()
         if self.settings.shares_database:
-            await self.neighbours.end()
+            await self.cluster_presence.end()
             await Drain(self.io).run(self.tuning.move)
             await self.chat.finish(self.tuning.finish)
         self.stopping = True
@@ -263,7 +263,7 @@ class Application:
             async with asyncio.timeout(self.tuning.drain):
                 await self.dispatcher.drained()
                 await self.chat.close()
-        await self.neighbours.stop()
+        await self.cluster_presence.stop()
         await self.housekeeping.stop()
         await self.background.close()
         self.auth.passwords.close()
@@ -347,7 +347,7 @@ class Application:
             (hearing.local if local else hearing).emit(*told)
 
     def _user_changed(self, user: User) -> None:
-        self.neighbours.changed(user)
+        self.cluster_presence.changed(user)
 
     def _connected(self, socket: Socket) -> None:
         self.metrics.connected()
@@ -378,7 +378,7 @@ class Application:
             ),
             "cluster_resyncs_total": (
                 "Times that clients were told to look again",
-                lambda: self.neighbours.resyncs,
+                lambda: self.cluster_presence.resyncs,
             ),
             "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
             **self.io.cluster.metrics(),

@@ -26,7 +26,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from server import worker
+from server import background_worker
 from server.api.errors import Code, EventError, too_busy
 from server.fair_queue import FairQueue
 from server.held_bytes import HeldBytes
@@ -253,7 +253,7 @@ def _encoded(value: Any) -> bytes:
 def _start() -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", worker.__file__],
+        [sys.executable, "-I", "-S", background_worker.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -266,9 +266,9 @@ def _start() -> subprocess.Popen[bytes]:
 def _exchange(popen: subprocess.Popen[bytes], call: bytes) -> bytes:
     assert popen.stdin is not None
     assert popen.stdout is not None
-    popen.stdin.write(len(call).to_bytes(worker.LENGTH_BYTES, "big") + call)
+    popen.stdin.write(len(call).to_bytes(background_worker.LENGTH_BYTES, "big") + call)
     popen.stdin.flush()
-    length = int.from_bytes(popen.stdout.read(worker.LENGTH_BYTES), "big")
+    length = int.from_bytes(popen.stdout.read(background_worker.LENGTH_BYTES), "big")
     if not 0 < length <= MAX_ANSWER:
         raise EOFError
     answer = popen.stdout.read(length)

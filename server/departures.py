@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from server.api.services import Call, Services
-from server.people.access import projects_of
+from server.people.room_access import projects_of
 from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.held_locks import Held
@@ -45,7 +45,7 @@ class Departures:
         services.sockets.forget(socket)
         services.auth.forget(socket)
         user = call.identity.user
-        if user is not None and not services.neighbours.is_connected(user.id):
+        if user is not None and not services.cluster_presence.is_connected(user.id):
             services.presence.forget(user.id)
         answers = services.chat.orphan(socket.id)
         if call.silent:

@@ -26,11 +26,11 @@ import msgspec
 from server.api.announcements import Announcement
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
+from server.api.receivers import RECEIVERS
 from server.api.records import Role, User
 from server.api.registry import Access, EventSpec
 from server.api.services import Call, Services
 from server.api.socket_announcements import AuthFailed, Failed, RoomFailed
-from server.api.told import TOLD
 from server.api.types import Metadata, Record
 from server.events import EVENTS
 from server.projects import projects
@@ -105,7 +105,7 @@ class Dispatcher:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
         payload = spec.read(args)
         user = identity_of(socket).user
-        if user is not None and (wait := self._services.rates.spend(user.id, TOLD, 0)):
+        if user is not None and (wait := self._services.rates.spend(user.id, RECEIVERS, 0)):
             await asyncio.sleep(wait)
         self._services.auth.expire(socket)
         declared = payload.user_id if spec.is_object and payload.declares_user else None

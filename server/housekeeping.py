@@ -18,7 +18,7 @@ from server.api.errors import EventError
 from server.api.file_announcements import VersionCreated, VersionDeleted
 from server.api.records import Version
 from server.api.services import Services
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.projects.deletion_notices import KEPT_DAYS
 
 EVERY_SECONDS: Final = 60.0

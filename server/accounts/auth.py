@@ -35,7 +35,7 @@ from server.api.socket_announcements import (
 )
 from server.api.types import Id, Payload, Record, Secret
 from server.api.validation import read
-from server.people.access import session_room, sockets_room
+from server.people.room_access import session_room, sockets_room
 from server.projects import projects
 from server.store.accounts import StoredSession
 from socketio_min import Socket

@@ -15,7 +15,7 @@ from server.api.ai_announcements import AiMessage, CodeChunk, CodeStarted
 from server.api.announcements import Announcement
 from server.api.records import AiContext
 from server.api.services import Call
-from server.people.access import project_room
+from server.people.room_access import project_room
 
 
 @dataclass(slots=True)

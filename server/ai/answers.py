@@ -37,7 +37,7 @@ from server.api.records import Answer, Assistant, ChatMessage, Decision, User
 from server.api.services import Call, Services
 from server.api.validation import invalid
 from server.live.node_messages import selection_of
-from server.people.access import project_room
+from server.people.room_access import project_room
 from socketio_min import AcknowledgementTimeout
 
 MAX_AT_ONCE: Final = 2
@@ -83,7 +83,7 @@ class Chat:
             # Looked for before the limit, which would refuse a message that is only sent again.
             if _is_resent(payload, one) and one.message_id is not None:
                 return AiMessageResult(one.id, one.message_id)
-        elsewhere = self._services.neighbours.others.answers_of(call.user.id)
+        elsewhere = self._services.cluster_presence.others.answers_of(call.user.id)
         if len(waiting) + elsewhere >= MAX_AT_ONCE:
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
@@ -132,7 +132,7 @@ class Chat:
 
     def _begin(self, request: AnswerRequest) -> None:
         self._requests[request.id] = request
-        self._services.neighbours.changed(request.call.user)
+        self._services.cluster_presence.changed(request.call.user)
 
     async def _answer(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> None:
         try:
@@ -143,7 +143,7 @@ class Chat:
 
     def _end(self, request: AnswerRequest) -> None:
         del self._requests[request.id]
-        self._services.neighbours.changed(request.call.user)
+        self._services.cluster_presence.changed(request.call.user)
 
     # -- those that are being made
 
@@ -181,7 +181,7 @@ class Chat:
     async def all_answering(self, project_id: str) -> list[Answer]:
         """Return the answers of a project that are being made on all nodes."""
         answers: list[Answer] = []
-        if self._services.neighbours.others.is_answering(project_id):
+        if self._services.cluster_presence.others.is_answering(project_id):
             try:
                 told = await self._services.io.server_side_call(
                     node_events.ANSWERS, project_id, timeout=_ASK_SECONDS
@@ -218,7 +218,7 @@ class Chat:
         request = self._requests.get(request_id)
         if request is None:
             services = self._services
-            made = services.neighbours.others.answer(request_id)
+            made = services.cluster_presence.others.answer(request_id)
             if made is None or made[0] != user.id:
                 return False
             services.io.server_side_emit(node_events.ANSWER_CANCELLED, request_id, user.id)

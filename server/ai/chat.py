@@ -28,7 +28,7 @@ from server.api.types import (
     Record,
     Text,
 )
-from server.people.access import project_room, projects_of
+from server.people.room_access import project_room, projects_of
 from server.store import messages
 
 MAX_MESSAGE: Final = 32_768

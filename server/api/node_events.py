@@ -1,6 +1,7 @@
-"""The names of the events that nodes of a cluster send each other; `server.elsewhere` handles them.
+"""The names of the events that nodes of a cluster send each other.
 
-What nodes tell of their people goes by an event of its own, see `server.live.node_messages`.
+`server.cluster.node_event_handlers` handles them. What nodes tell of their people goes by an
+event of its own, see `server.live.node_messages`.
 """
 
 from __future__ import annotations

@@ -13,15 +13,15 @@ from server.api.envelope import Source
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.rate_limit import RateLimiter
+from server.api.receivers import FREE_RECEIVERS, RECEIVERS, receivers
 from server.api.records import Answer, Decision, User
 from server.api.records import Assistant as AssistantRecord
-from server.api.told import FEW, TOLD, receivers
 from server.api.types import Record
 from server.background import Background
-from server.documents.opened import Key, OpenDocuments
-from server.live.neighbours import Neighbours
+from server.documents.open_documents import Key, OpenDocuments
+from server.live.cluster_presence import ClusterPresence
+from server.live.presence_table import Presence
 from server.live.typing_indicators import TypingIndicators
-from server.live.whereabouts import Presence
 from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects.lock_keeper import LockKeeper
@@ -125,8 +125,8 @@ class Call(Generic[P]):
     def _pay(self, rooms: str | Sequence[str]) -> None:
         """Let the user pay for those who were told; see `told`."""
         count = receivers(self.services.io, rooms)
-        if count > FEW and self.identity.user is not None:
-            self.services.rates.spend(self.user.id, TOLD, count)
+        if count > FREE_RECEIVERS and self.identity.user is not None:
+            self.services.rates.spend(self.user.id, RECEIVERS, count)
 
     def _arguments(
         self, announcement: Announcement, source: Source, project_id: str | None
@@ -149,7 +149,7 @@ class Services(Protocol):
     directory: Directory
     sockets: Sockets
     presence: Presence
-    neighbours: Neighbours
+    cluster_presence: ClusterPresence
     locks: LockKeeper
     lock_requests: LockRequests
     documents: OpenDocuments

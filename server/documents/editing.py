@@ -24,7 +24,7 @@ from server.documents.authority import Author, Update
 from server.documents.change_json import MAX_PARTS, parse
 from server.documents.changes import ChangeError
 from server.documents.saving import edited
-from server.people.access import check_place, document_room, project_room
+from server.people.room_access import check_place, document_room, project_room
 from server.store.connection import Connection
 from server.store.document_records import Edit, Since, conflict
 

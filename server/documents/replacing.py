@@ -17,7 +17,7 @@ from server.api.paths import is_within
 from server.api.records import User
 from server.api.services import Services
 from server.documents.saving import announcement_of, heard
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.store.document_records import Replaced
 
 

@@ -22,8 +22,8 @@ from server.api.paths import is_within, moved
 from server.api.records import User
 from server.api.services import Services
 from server.documents.authority import Update
-from server.documents.opened import Key
-from server.people.access import document_room, project_room
+from server.documents.open_documents import Key
+from server.people.room_access import document_room, project_room
 from server.store.contents import Change
 from server.store.document_records import Replaced
 

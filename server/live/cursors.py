@@ -10,7 +10,7 @@ from server.api.people_announcements import CursorUpdated
 from server.api.services import Call
 from server.api.types import Natural, Path, Place, ProjectPayload, Range
 from server.live.node_messages import CursorNow, Person, position_of, selection_of
-from server.people.access import project_room
+from server.people.room_access import project_room
 
 
 class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -48,4 +48,4 @@ def update(call: Call[CursorPayload]) -> None:
         selection=selection,
         version=payload.version,
     )
-    call.services.neighbours.cursor(moved)
+    call.services.cluster_presence.cursor(moved)

@@ -12,8 +12,8 @@ from server.api.records import PresenceStatus
 from server.api.services import Call
 from server.api.types import Line, Payload, ProjectPagePayload, Record
 from server.api.validation import position
-from server.live.whereabouts import Presence
-from server.people.access import project_of, project_room
+from server.live.presence_table import Presence
+from server.people.room_access import project_of, project_room
 
 LIVE: Final = Rate("live", burst=200, per_second=60)
 """How often a user may send events that tell what they are doing."""
@@ -67,7 +67,7 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     services = call.services
     sockets = services.sockets.of_user(call.user.id)
     rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
-    rooms.update(map(project_room, services.neighbours.others.projects(call.user.id)))
-    services.neighbours.tell(call.user)
+    rooms.update(map(project_room, services.cluster_presence.others.projects(call.user.id)))
+    services.cluster_presence.tell(call.user)
     call.tell_others(sorted(rooms), announcement)
     return PresenceResult(now)

@@ -12,7 +12,7 @@ from typing import Any
 from server.api.people_announcements import UserTyping
 from server.api.services import Call
 from server.api.types import Id, Payload
-from server.people.access import project_room, projects_of
+from server.people.room_access import project_room, projects_of
 
 
 class TypingPayload(Payload, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ async def typing(call: Call[TypingPayload]) -> None:
             stop_typing(call, project_id)
             continue
         call.services.typing.start(call.socket.id, call.user, project_id)
-        call.services.neighbours.typing(call.user, project_id, is_typing=True)
+        call.services.cluster_presence.typing(call.user, project_id, is_typing=True)
         typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
         call.tell_others(project_room(project_id), typing_now, project_id=project_id, here=True)
         if named is None:
@@ -54,7 +54,7 @@ def stop_typing(call: Call[Any], project_id: str) -> None:
     user = typing.stop(call.socket.id, project_id)
     sockets = call.services.sockets.of_user(call.user.id)
     if not any(project_id in typing.projects(socket.id) for socket in sockets):
-        call.services.neighbours.typing(call.user, project_id, is_typing=False)
+        call.services.cluster_presence.typing(call.user, project_id, is_typing=False)
     if user is not None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)
         call.tell_others(project_room(project_id), ended, project_id=project_id, here=True)

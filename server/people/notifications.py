@@ -20,7 +20,7 @@ from server.api.people_announcements import NotificationNew, NotificationRead
 from server.api.records import About, Notification
 from server.api.services import Call, Services
 from server.api.types import Id, PagePayload, Payload, Record
-from server.people.access import NOTIFICATIONS, sockets_room, user_room
+from server.people.room_access import NOTIFICATIONS, sockets_room, user_room
 from server.store import notices
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of, set_identity
 from server.api.records import User
-from server.people.access import session_room, sockets_room
+from server.people.room_access import session_room, sockets_room
 from socketio_min import Socket
 
 _GONE: Final = "gone"

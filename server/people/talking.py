@@ -20,9 +20,9 @@ from server.api.services import Call
 from server.api.types import TEXT, Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import invalid
 from server.people import notifications
-from server.people.access import project_room, sockets_room
 from server.people.excerpts import excerpt
 from server.people.mentions import mentioned
+from server.people.room_access import project_room, sockets_room
 
 MESSAGES: Final = 100
 """Messages that one answer lists."""

@@ -11,7 +11,7 @@ from typing import Final
 from server.api.records import User
 from server.api.services import Call
 from server.api.types import Id, Payload, ProjectPayload, Record
-from server.people.access import check_place, user_room
+from server.people.room_access import check_place, user_room
 
 FOUND: Final = 10
 """Users that a search finds."""
@@ -87,7 +87,7 @@ def _candidates(call: Call[UserSearchPayload]) -> Iterator[User]:
     if services.settings.auth_mode == "open":
         # Users are whoever clients say that they are.
         sought = prefix.casefold()
-        here, there = services.sockets.users(), services.neighbours.others.users()
+        here, there = services.sockets.users(), services.cluster_presence.others.users()
         for user_id in islice(chain(here, there), _LOOKED_AT):
             if user_id.casefold().startswith(sought) and ("@" not in user_id or user_id == prefix):
                 yield User(user_id, user_id)

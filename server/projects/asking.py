@@ -21,7 +21,7 @@ from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest,
 from server.api.services import Call, Services
 from server.api.types import Id, Path, ProjectPayload, Record
 from server.people import notifications
-from server.people.access import project_room, sockets_room
+from server.people.room_access import project_room, sockets_room
 from server.projects.lock_requests import Asked, unknown
 from server.store.held_locks import Held, refusal
 from socketio_min import AcknowledgementTimeout

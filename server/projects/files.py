@@ -28,7 +28,7 @@ from server.api.types import (
 from server.api.validation import UNFIT_FIELD, describe, expected, invalid
 from server.documents import replacing
 from server.documents.saving import announcement_of, heard, is_over
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.projects.deletion_notices import notify_authors
 from server.store.connection import Connection
 from server.store.contents import Change

@@ -23,7 +23,7 @@ from server.api.records import About, Invitation, Notification, Project, Role, U
 from server.api.services import Call
 from server.api.types import Id, Payload, ProjectPayload, Record, Secret
 from server.people import notifications
-from server.people.access import sockets_room
+from server.people.room_access import sockets_room
 from server.projects.projects import announce_update, found
 from server.store.invitations import Accepted
 

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 
 from server.api.announcements import Announcement
 from server.api.file_announcements import FileLocked, FileUnlocked
+from server.api.receivers import receivers
 from server.api.services import Services
-from server.api.told import receivers
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.store.held_locks import Held
 
 TOLD_AT_ONCE: Final = 2_000

@@ -19,7 +19,7 @@ from server.api.records import Lock, LockType
 from server.api.services import Call
 from server.api.types import Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import position
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.projects.lock_keeper import LockKeeper
 
 LOCKS: Final = 200

@@ -13,7 +13,7 @@ from server.api.records import Project, Role, User
 from server.api.services import Services
 from server.documents import replacing
 from server.documents.saving import announcement_of, heard, is_over
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.projects.files import TOLD_AT_ONCE
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import changed_paths

@@ -45,7 +45,7 @@ from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, R
 from server.api.validation import read
 from server.live import presence
 from server.live.typing import stop_typing
-from server.people.access import (
+from server.people.room_access import (
     check_place,
     project_room,
     projects_of,
@@ -195,7 +195,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
 async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     """Enter a project. The acknowledgement has all that there is to show of it."""
     project_id = call.payload.project_id
-    await call.services.neighbours.caught_up()
+    await call.services.cluster_presence.caught_up()
     # Entered before it is read, so that the socket hears of whatever changes after that.
     enter(call, project_id)
     services = call.services
@@ -263,7 +263,7 @@ def enter(call: Call[Any], project_id: str) -> None:
     call.socket.join(room)
     if call.services.presence.enter(project_id, call.user, call.socket.id):
         call.tell_others(room, UserJoined(user=call.user), project_id=project_id, here=True)
-    call.services.neighbours.changed(call.user)
+    call.services.cluster_presence.changed(call.user)
 
 
 def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> None:
@@ -285,7 +285,7 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
     call.services.documents.leave(call.socket, project_id)
     if call.services.presence.leave(project_id, call.user, call.socket.id):
         call.tell_others(room, UserLeft(user=call.user), project_id=project_id, here=True)
-    call.services.neighbours.changed(call.user)
+    call.services.cluster_presence.changed(call.user)
     call.socket.leave(room)
 
 

@@ -10,7 +10,7 @@ from server.api.errors import Code, EventError
 from server.api.services import Call
 from server.api.socket_announcements import RoomJoined, RoomLeft
 from server.api.types import Payload, Record, RoomName
-from server.people.access import (
+from server.people.room_access import (
     check_place,
     is_document_room,
     is_entered_by_itself,

@@ -11,7 +11,7 @@ from server.api.records import About, Notification, Project, Role
 from server.api.services import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
-from server.people.access import project_room, sockets_room
+from server.people.room_access import project_room, sockets_room
 from server.projects import lock_news
 from server.projects.projects import (
     ProjectLeaveResult,
@@ -56,7 +56,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
     known = call.services.directory.role(project_id, user_id) is not None
     # In open mode users are whoever clients say that they are, so a user exists while connected.
     exists = bool(
-        call.services.neighbours.is_connected(user_id)
+        call.services.cluster_presence.is_connected(user_id)
         or user_id in call.services.directory.members(project_id)
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.api.errors import Code

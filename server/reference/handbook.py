@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import inspect
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.api.errors import Code

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import inspect
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.errors import Code
 from server.api.records import Role
 from server.api.registry import EventSpec

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import inspect
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.events import EVENTS

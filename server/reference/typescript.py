@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import inspect
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.errors import Code
 from server.events import EVENTS
 from server.reference.structs import fields_of, has_any_data, named_types

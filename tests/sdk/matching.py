@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from ai_coding_assistant import events
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.events import EVENTS
 
 

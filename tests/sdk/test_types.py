@@ -18,7 +18,7 @@ from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, events, s
 from ai_coding_assistant.reading import LISTS
 from ai_coding_assistant.searching import SearchOptions
 from ai_coding_assistant.signatures import AnyEvent
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.events import EVENTS
 from tests.sdk.connecting import APP, PROJECT, Connect, Servers, heard
 from tests.sdk.matching import Told, mismatches

@@ -42,7 +42,7 @@ class Nodes:
         for node in (self.here, self.there):
             # The answers come after all that was told before.
             await asyncio.sleep(0)
-            await node.neighbours.ask()
+            await node.cluster_presence.ask()
 
 
 @asynccontextmanager

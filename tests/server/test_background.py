@@ -28,7 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import background as pool
-from server import worker
+from server import background_worker
 from server.api.errors import EventError
 from server.background import (
     HELD,
@@ -89,8 +89,8 @@ async def test_a_worker_knows_little(
     assert await background.run("ada", calling(os.getenv, "AI_API_KEY")) is None
     assert await background.run("ada", calling(os.getenv, "PATH")) == os.environ["PATH"]
     lean = "import sys; sys.path.insert(0, '.'); import server.ai.searches, server.ai.requests, "
-    lean += "server.projects.differences, server.worker; print(len(sys.modules), 'asyncio' in "
-    lean += "sys.modules, 'msgspec' in sys.modules)"
+    lean += "server.projects.differences, server.background_worker; "
+    lean += "print(len(sys.modules), 'asyncio' in sys.modules, 'msgspec' in sys.modules)"
     arguments = [sys.executable, "-I", "-S", "-c", lean]
     said = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     modules, *others = said.split()
@@ -99,15 +99,15 @@ async def test_a_worker_knows_little(
 
 
 async def test_limits_are_set(background: Background) -> None:
-    limit = worker.MEMORY
+    limit = background_worker.MEMORY
     for which, expected in ((resource.RLIMIT_AS, [limit, limit]), (resource.RLIMIT_CORE, [0, 0])):
         assert await background.run("ada", calling(resource.getrlimit, which)) == expected
     found = await background.run("ada", calling(resource.getrlimit, resource.RLIMIT_CPU))
     assert isinstance(found, list)
     # The process has used less than a second of its own.
-    assert worker.CPU_SECONDS < found[0] <= worker.CPU_SECONDS + 2
+    assert background_worker.CPU_SECONDS < found[0] <= background_worker.CPU_SECONDS + 2
     assert await background.run("ada", calling(os.getpriority, os.PRIO_PROCESS, 0)) == (
-        min(19, os.getpriority(os.PRIO_PROCESS, 0) + worker.NICE)
+        min(19, os.getpriority(os.PRIO_PROCESS, 0) + background_worker.NICE)
     )
 
 

@@ -60,7 +60,7 @@ async def test_nobody_notices_that_a_node_ends(nodes: Nodes, tmp_path: Path) -> 
         await bob.hear("code:started")
         await nodes.settled()
         await bob.news()
-        node = ending.neighbours._adapter
+        node = ending.cluster_presence._adapter
         assert node is not None
         ended = asyncio.create_task(stack.aclose())
         data, envelope = await ada.hear("server:draining")
@@ -84,7 +84,7 @@ async def test_nobody_notices_that_a_node_ends(nodes: Nodes, tmp_path: Path) -> 
             "One, two.",
         )
         await ended
-        nodes.there.neighbours.others.drop(node.uid)
+        nodes.there.cluster_presence.others.drop(node.uid)
         told = [name for name, _ in await bob.news()]
         assert not {"user:joined", "user:left"} & {*told}
         there = await bob.ask("user:list", PROJECT)

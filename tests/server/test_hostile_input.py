@@ -14,7 +14,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.events import EVENTS
 from server.http import website
 from tests.imports import syntax_tree

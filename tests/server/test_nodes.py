@@ -129,7 +129,7 @@ async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes)
         pass
     assert response["response"]["cancelled"]
     await nodes.settled()
-    assert not nodes.there.neighbours.others.is_answering("project-123")
+    assert not nodes.there.cluster_presence.others.is_answering("project-123")
 
 
 async def test_who_may_not_see_a_project_is_out_of_it_on_all_nodes(nodes: Nodes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.api.envelope import Envelope, envelope
 from server.events import EVENTS
 from server.reference.__main__ import DOCUMENTS, ROOT

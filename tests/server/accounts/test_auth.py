@@ -28,7 +28,7 @@ from server.accounts.auth import MAX_SESSIONS, SESSION_SECONDS
 from server.api.errors import EventError
 from server.application import Application
 from server.background import Worker
-from server.people.access import is_entered_by_itself
+from server.people.room_access import is_entered_by_itself
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import CREDENTIALS, add_user, running

@@ -12,7 +12,7 @@ from typing import Any
 
 from server.__main__ import main
 from server.api.services import Call
-from server.live.neighbours import Neighbours
+from server.live.cluster_presence import ClusterPresence
 from server.projects import shared_locks
 from server.store import locks, talk
 
@@ -61,10 +61,10 @@ def told_twice() -> None:
 def no_resync() -> None:
     """Do not tell clients that they may have missed something."""
 
-    async def look_again(_self: Neighbours) -> None:
+    async def look_again(_self: ClusterPresence) -> None:
         return
 
-    setattr(Neighbours, "_look_again", look_again)  # noqa: B010
+    setattr(ClusterPresence, "_look_again", look_again)  # noqa: B010
 
 
 FAULTS: dict[str, Callable[[], None]] = {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.documents.opened import MAX_OPEN
+from server.documents.open_documents import MAX_OPEN
 from server.store import trees
 from tests.server.conftest import Connect
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written

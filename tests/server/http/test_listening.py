@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from server.api.announced import ANNOUNCEMENTS
+from server.api.all_announcements import ANNOUNCEMENTS
 from server.application import Application
 from server.events import EVENTS
 from server.http import pages

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from server.api.records import User
 from server.application import Application
-from server.live.whereabouts import Presence
+from server.live.presence_table import Presence
 from tests.server.conftest import Connect
 
 PROJECT = {"projectId": "project-123"}

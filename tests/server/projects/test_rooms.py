@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.people.access import MAX_ROOMS
+from server.people.room_access import MAX_ROOMS
 from tests.server.conftest import Connect
 
 ALLOWED = (

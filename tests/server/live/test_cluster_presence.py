@@ -134,7 +134,9 @@ async def test_of_the_cursors_of_a_turn_the_newest_is_told(nodes: Nodes) -> None
 
     def move(name: str, path: str, line: int) -> None:
         person = Person(name, name)
-        nodes.here.neighbours.cursor(CursorNow(person, ada.id, "project-123", path, Place(line, 0)))
+        nodes.here.cluster_presence.cursor(
+            CursorNow(person, ada.id, "project-123", path, Place(line, 0))
+        )
 
     for line in range(100):
         move("ada", "a.py", line)
@@ -151,7 +153,7 @@ async def test_of_the_cursors_of_a_turn_the_newest_is_told(nodes: Nodes) -> None
     for number in range(450):
         move(f"user-{number}", "a.py", 0)
     await asyncio.sleep(0)
-    assert len(nodes.here.neighbours._cursors) == 250
+    assert len(nodes.here.cluster_presence._cursors) == 250
     await nodes.settled()
     assert len(await bob.news()) == 450
 
@@ -162,7 +164,9 @@ async def test_a_node_speaks_for_its_own_sockets_and_in_its_form(nodes: Nodes) -
     await ada.news()
     await bob.news()
     person = Person("ada", "ada")
-    nodes.here.neighbours.cursor(CursorNow(person, bob.id, "project-123", "a.py", Place(0, 0)))
+    nodes.here.cluster_presence.cursor(
+        CursorNow(person, bob.id, "project-123", "a.py", Place(0, 0))
+    )
     io = nodes.here.io
     for arguments in ([], [{"node": 1}], [1, 2], [{"node": nodes.there.io.adapter.uid}]):  # type: ignore[attr-defined]
         io.server_side_emit(LIVE, *arguments)
@@ -190,21 +194,21 @@ async def test_a_node_that_is_dead_is_dropped(nodes: Nodes) -> None:
     await nodes.client(nodes.here, "ada")
     await bob.hear("user:joined")
     now = asyncio.get_running_loop().time()
-    neighbours = nodes.there.neighbours
+    presence = nodes.there.cluster_presence
     # Redis knows that it is there: it may be slow.
-    await neighbours.sweep(now + 14)
-    assert neighbours.others.has("ada")
+    await presence.sweep(now + 14)
+    assert presence.others.has("ada")
     await nodes.here.io.adapter.close()
-    await neighbours.sweep(now + 5)
-    assert neighbours.others.has("ada")
-    await neighbours.sweep(now + 14)
-    assert not neighbours.others.has("ada")
+    await presence.sweep(now + 5)
+    assert presence.others.has("ada")
+    await presence.sweep(now + 14)
+    assert not presence.others.has("ada")
     assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"
     await nodes.here.io.adapter.start()
-    await until(lambda: neighbours.others.has("ada"))
+    await until(lambda: presence.others.has("ada"))
     assert (await bob.hear("user:joined"))[0]["user"]["id"] == "ada"
     # Or it is silent for too long, whatever Redis says.
-    await neighbours.sweep(now + 3_600)
+    await presence.sweep(now + 3_600)
     assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"
 
 

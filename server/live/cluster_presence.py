@@ -37,9 +37,9 @@ from server.live.node_messages import (
     selection_of,
 )
 from server.live.other_nodes import OtherNodes
+from server.live.presence_table import Presence
 from server.live.typing_indicators import TypingIndicators
-from server.live.whereabouts import Presence
-from server.people.access import project_room, projects_of
+from server.people.room_access import project_room, projects_of
 from server.people.sockets import Sockets
 from socketio_min import AcknowledgementTimeout, Server
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
@@ -62,7 +62,7 @@ _GUESTS_SECONDS: Final = 30.0
 """Seconds after a node began to end in which its clients may come here."""
 
 
-class Neighbours:
+class ClusterPresence:
     """The other nodes. `answers()` returns the project of each answer that this node makes, by its
     user.
     """

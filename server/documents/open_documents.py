@@ -7,7 +7,7 @@ from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
-from server.people.access import document_room
+from server.people.room_access import document_room
 from socketio_min import Socket
 
 MAX_OPEN: Final = 20

@@ -14,9 +14,9 @@ from typing import Final
 from server.api.rate_limit import Rate
 from socketio_min import MemoryAdapter, Server
 
-TOLD: Final = Rate("told", burst=10_000, per_second=10_000)
+RECEIVERS: Final = Rate("told", burst=10_000, per_second=10_000)
 """Receivers of one user's events: a fifth of what the event loop can do."""
-FEW: Final = 50
+FREE_RECEIVERS: Final = 50
 """Receivers that cost nothing: 100 events a second for as many are within the rate."""
 
 

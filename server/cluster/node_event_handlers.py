@@ -18,7 +18,7 @@ from server.api.services import Services
 from server.api.types import Id, Path, Secret
 from server.documents import replacing
 from server.people import notifications
-from server.people.access import project_room
+from server.people.room_access import project_room
 from server.projects import asking, lock_news
 from server.projects.projects import depart
 from server.projects.tickets import Ticket
@@ -27,7 +27,7 @@ from socketio_min import Socket
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 
 
-class Elsewhere:
+class NodeEventHandlers:
     """Handles the events of the other nodes for an application."""
 
     def __init__(self, services: Services) -> None:

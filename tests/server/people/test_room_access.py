@@ -7,8 +7,8 @@ import pytest
 from engineio_min import Forbidden, Request
 from server.api.records import Role, User
 from server.hosts import host_check, is_loopback
-from server.people.access import may_join, project_of, projects_of
 from server.people.directory import Directory
+from server.people.room_access import may_join, project_of, projects_of
 from server.store.membership import Access
 
 

@@ -16,9 +16,9 @@ PROJECT = {"projectId": "project-123"}
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, rate: Rate, few: int = 0) -> Rate:
-    monkeypatch.setattr(dispatch, "TOLD", rate)
-    monkeypatch.setattr(services, "TOLD", rate)
-    monkeypatch.setattr(services, "FEW", few)
+    monkeypatch.setattr(dispatch, "RECEIVERS", rate)
+    monkeypatch.setattr(services, "RECEIVERS", rate)
+    monkeypatch.setattr(services, "FREE_RECEIVERS", few)
     return rate
 
 
@@ -36,7 +36,7 @@ async def test_receivers_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
             await loud.ask("user:typing", {**PROJECT, "isTyping": True})
             assert application.rates.spend("loud", told, 0) == 0.002
             # Few receivers cost nothing.
-            monkeypatch.setattr(services, "FEW", 2)
+            monkeypatch.setattr(services, "FREE_RECEIVERS", 2)
             await loud.ask("user:typing", {**PROJECT, "isTyping": False})
             assert application.rates.spend("loud", told, 0) == 0.002
 

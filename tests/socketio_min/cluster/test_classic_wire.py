@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketio_min import BroadcastOptions, Handshake
-from socketio_min.cluster import reading
+from socketio_min.cluster import message_fields
 from socketio_min.cluster.messages import (
     Acknowledgement,
     Broadcast,
@@ -223,23 +223,23 @@ def test_malformed_responses_are_refused(fields: dict[str, Any]) -> None:
 
 
 def test_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_ROOMS", 1)
+    monkeypatch.setattr(message_fields, "MAX_ROOMS", 1)
     with pytest.raises(PacketError, match="got 2 rooms, expected at most 1"):
-        reading.read_rooms(["a", "b"])
+        message_fields.read_rooms(["a", "b"])
 
 
 def test_timeouts_are_bounded() -> None:
-    assert reading.read_options({"flags": {"volatile": True}}).timeout is None
-    assert reading.read_options({"flags": {"timeout": 10**12}}).timeout == 600.0
+    assert message_fields.read_options({"flags": {"volatile": True}}).timeout is None
+    assert message_fields.read_options({"flags": {"timeout": 10**12}}).timeout == 600.0
 
 
 HANDSHAKE = Handshake({"a": "b"}, "now", "::1", True, False, 5, "/x", {"q": "1"}, {"t": 1})
 
 
 def test_handshakes_travel() -> None:
-    assert reading.read_handshake(reading.write_handshake(HANDSHAKE)) == HANDSHAKE
-    assert reading.read_handshake({}) == Handshake({}, "", "", False, False, 0, "", {}, {})
-    node = reading.read_handshake({"headers": {"a": ["b", "c", 1], "d": 1}, "issued": 1.5})
+    assert message_fields.read_handshake(message_fields.write_handshake(HANDSHAKE)) == HANDSHAKE
+    assert message_fields.read_handshake({}) == Handshake({}, "", "", False, False, 0, "", {}, {})
+    node = message_fields.read_handshake({"headers": {"a": ["b", "c", 1], "d": 1}, "issued": 1.5})
     assert (dict(node.headers), node.issued) == ({"a": "b, c"}, 2)
 
 
@@ -257,7 +257,7 @@ def test_handshakes_travel() -> None:
 )
 def test_malformed_handshakes_are_refused(fields: Any) -> None:
     with pytest.raises(PacketError):
-        reading.read_handshake(fields)
+        message_fields.read_handshake(fields)
 
 
 FIELDS = [
@@ -302,7 +302,7 @@ def test_any_message_is_read_or_refused(value: Any) -> None:
         lambda: wire.decode_broadcast(data, "/"),
         lambda: wire.decode_request(data),
         lambda: wire.decode_response(data),
-        lambda: reading.read_handshake(value),
+        lambda: message_fields.read_handshake(value),
     ):
         with contextlib.suppress(PacketError):
             decode()

@@ -18,13 +18,15 @@ import pytest
 from socketio_min import Client, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.forked import Forks
-from tests.listening import free_port
+from tests.listening import free_port, listening
 from tests.nginx import nginx
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
+    "conformance/README.md",
+    "conformance/js/README.md",
     "tests/README.md",
     *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
 ]
@@ -213,10 +215,13 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
 
 
 @pytest.fixture
-def port() -> Iterator[str]:
-    """Where the server of the README runs, as it is but for the port."""
+def port(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the server of a document runs, of the README if no other is named, as it is but for
+    the port.
+    """
     port = str(free_port())
-    server_code = next(code for code in blocks("README.md", "python") if "io.run(" in code)
+    document = getattr(request, "param", "README.md")
+    server_code = next(code for code in blocks(document, "python") if "io.run(" in code)
     server = subprocess.Popen(
         [sys.executable, "-c", server_code.replace("3000", port)],
         cwd=ROOT,
@@ -262,6 +267,25 @@ def test_the_terminal_client_does_what_its_example_shows(port: str) -> None:
     assert [without_ids(line) for line in shown[: len(expected)]] == list(
         map(without_ids, expected)
     )
+
+
+@pytest.mark.parametrize("port", ["docs/learning.md"], indirect=True)
+def test_the_steps_by_hand_print_what_the_page_shows(port: str, tmp_path: Path) -> None:
+    """One shell runs the commands of all blocks; what it prints are the lines between them."""
+    lines = "".join(blocks("docs/learning.md", "console")).splitlines()
+    commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    asyncio.run(listening(int(port)))
+    run = subprocess.run(
+        ["bash", "-c", "\n".join(commands).replace("3000", port)],
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    shown = [line for line in lines if not line.startswith("$ ")]
+    assert len(shown) > 10
+    assert without_ids(run.stdout).splitlines() == list(map(without_ids, shown))
 
 
 async def test_nginx_as_shown_passes_everything_on(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ DESCRIPTION = """\
 Test a running Socket.IO server by its URL, over raw HTTP and WebSocket.
 
 The server must have the handlers of the official protocol suites: under /engine.io/ it echoes
-every message; under /socket.io/ it answers in the namespaces / and /custom. docs/conformance.md
-has them in JavaScript and Python. Its pings may be as slow as they are: the cases take their times
-from the handshake.
+every message; under /socket.io/ it answers in the namespaces / and /custom. The folder targets of
+this package has such servers in JavaScript and Python, and docs/conformance.md explains them. Its
+pings may be as slow as they are: the cases take their times from the handshake.
 """
 
 EXAMPLES = """\

@@ -12,7 +12,9 @@ from conformance.case import AREAS, Case, Level
 from conformance.cases import all_cases
 from conformance.profiles import PROFILES, Departure
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "conformance.md"
+FOLDER = Path(__file__).resolve().parent
+PAGE = FOLDER.parent / "docs" / "conformance.md"
+TARGET = FOLDER / "targets" / "node" / "target.mjs"
 
 SERVERS = {
     "this server": "strict",
@@ -68,27 +70,19 @@ the server could not be tested.
 ## The server under test
 
 Under `/engine.io/` it sends every message back. Under `/socket.io/` it has the handlers of the
-official suites; in JavaScript:
+official suites. This is the official server with both: `npm install socket.io`, save it as
+`target.mjs`, `node target.mjs`.
 
 ```js
-io.on("connection", (socket) => {{
-  socket.emit("auth", socket.handshake.auth);
-  socket.on("message", (...args) => socket.emit("message-back", ...args));
-  socket.on("message-with-ack", (...args) => {{
-    const acknowledge = args.pop();
-    acknowledge(...args);
-  }});
-}});
-io.of("/custom").on("connection", (socket) => socket.emit("auth", socket.handshake.auth));
-```
+{target}```
 
-[conformance/targets](../conformance/targets) has it whole, for
-[this server](../conformance/targets/reference.py),
-[the official one](../conformance/targets/node/target.mjs) and
-[python-socketio](../conformance/targets/python_socketio.py).
-Every origin is allowed, pings come every 300 ms with 200 ms for the answer, and a client must join
-a namespace within a second; slower settings work, because the cases take their times from the
-handshake, and over a slow network they are needed. Limits on rates and on connections have to be
+It is [node/target.mjs](../conformance/targets/node/target.mjs); beside it are the same for
+[this server](../conformance/targets/reference.py) and
+[python-socketio](../conformance/targets/python_socketio.py). Every origin is allowed. Pings come
+every 300 ms with 200 ms for the answer; slower ones work, because the cases take their times from
+the handshake, and over a slow network they are needed. A client must join a namespace within a
+second: no handshake tells of that, so a server that gives it longer is tested with
+`--connect-timeout`, or SIO-CONN-032 and 033 fail. Limits on rates and on connections have to be
 off, or `--concurrency` low. A proxy that keeps requests back until their bodies are there, as nginx
 does, fails EIO-RACE-004, 005 and 008 for the server behind it.
 
@@ -119,7 +113,7 @@ def published(area: str) -> list[Case]:
 
 def render() -> str:
     """Return the page."""
-    lines = [HEAD.format(count=len(all_cases()))]
+    lines = [HEAD.format(count=len(all_cases()), target=TARGET.read_text(encoding="utf-8"))]
     lines.append("| area | " + " | ".join(SERVERS) + " |\n")
     lines.append("|---|" + "---|" * len(SERVERS) + "\n")
     for area in AREAS.values():

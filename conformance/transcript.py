@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import time
 from dataclasses import dataclass
+from itertools import groupby
 
 LONGEST_LINE = 400
 LONGEST_TRANSCRIPT = 400
@@ -52,7 +53,12 @@ class Transcript:
         return [line.text for line in self.lines if line.direction == RECEIVED]
 
     def __str__(self) -> str:
-        lines = [str(line) for line in self.lines]
+        lines = []
+        for _, equal in groupby(
+            self.lines, lambda line: (line.connection, line.direction, line.text)
+        ):
+            first, *others = equal
+            lines.append(f"{first}  (and {len(others)} more of these)" if others else str(first))
         if self.dropped:
             lines.append(f"… and {self.dropped} more")
         return "\n".join(lines)

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -424,3 +425,30 @@ def test_the_library_and_the_conformance_tool_are_apart() -> None:
     assert tool["project"]["dependencies"] == []
     assert tool["project"]["scripts"] == {"socketio-conformance": "conformance.__main__:main"}
     assert tool["project"]["requires-python"] == library["project"]["requires-python"]
+
+
+@pytest.mark.parametrize(
+    ("project", "packages"),
+    [(".", ["engineio_min", "socketio_min"]), ("conformance", ["conformance"])],
+)
+def test_a_wheel_has_the_files_of_its_packages(
+    project: str, packages: list[str], tmp_path: Path
+) -> None:
+    """Each at its place and without what only a checkout can use."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT / project,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=60,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    checkout = repository_files(ROOT, tmp_path)
+    files = {path.relative_to(ROOT).as_posix() for path in checkout}
+    only_there = ("conformance/js/", "conformance/pyproject.toml", "conformance/README.md")
+    assert names == {
+        name
+        for name in files
+        if name.partition("/")[0] in packages and not name.startswith(only_there)
+    }

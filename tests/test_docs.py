@@ -205,8 +205,8 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
     code = {"server shutting down"}
     for module in (
         "engineio_min/protocol/reasons.py",
-        "socketio_min/server/breaches.py",
         "socketio_min/server/connection.py",
+        "socketio_min/server/rate_limits.py",
         "socketio_min/server/socket.py",
     ):
         constants = r'^[A-Z_]+ = "([a-z]+(?: [a-z]+)+)"$'

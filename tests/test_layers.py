@@ -280,9 +280,9 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
         ),
         (
             package_violations,
-            "socketio_min/cluster/bus.py",
+            "socketio_min/cluster/memory.py",
             "import hiredis\n",
-            "socketio_min/cluster/bus.py:1 imports hiredis",
+            "socketio_min/cluster/memory.py:1 imports hiredis",
         ),
         (
             package_violations,

@@ -27,8 +27,7 @@ from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
 from socketio_min.client.foreign_names import BLOCKING
-from socketio_min.client.handler_calls import RULES
-from socketio_min.client.namespace import ClientNamespace
+from socketio_min.client.namespace import RULES, ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.foreign_names import tells_names

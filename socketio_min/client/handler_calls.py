@@ -6,25 +6,15 @@ A handler's failure is logged and told to `on_error`; it never reaches the conne
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
-from socketio_min.handler_checks import ALL, most_arguments
-from socketio_min.registration import Handler, Handlers, Rules
+from socketio_min.handler_checks import most_arguments
+from socketio_min.registration import Handler, Handlers
 from socketio_min.tasks import is_awaitable
 
 # Acknowledges an event with a handler's result.
 Reply = Callable[[Any], None] | None
-
-RULES: Final = Rules(
-    first=(),
-    # Events that the client raises itself, and nobody can send.
-    lifecycle={"connect": (), "connect_error": ("error",), "disconnect": ("reason",)},
-    elsewhere=ALL,
-    plain={},
-    peer="server",
-    taken="take it off first",
-)
 
 
 class HandlerRunner(Protocol):

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from socketio_min.client.foreign_names import ASYNCHRONOUS
-from socketio_min.client.handler_calls import RULES
 from socketio_min.client.membership import ClientLink, Membership
 from socketio_min.client.options import Auth
 from socketio_min.client.outbox import VolatileOperator
 from socketio_min.errors import SocketIOError
 from socketio_min.foreign_names import tells_names
-from socketio_min.registration import Handler, Handlers
+from socketio_min.handler_checks import ALL
+from socketio_min.registration import Handler, Handlers, Rules
 
 Function = TypeVar("Function", bound=Handler)
 OtherHandler = Callable[[str, list[Any], bool], Any]
 ErrorHandler = Callable[[str, list[Any], Exception], Any]
 
 CALL_TIMEOUT = 10.0
+
+RULES: Final = Rules(
+    first=(),
+    # Events that the client raises itself, and nobody can send.
+    lifecycle={"connect": (), "connect_error": ("error",), "disconnect": ("reason",)},
+    elsewhere=ALL,
+    plain={},
+    peer="server",
+    taken="take it off first",
+)
 
 
 @tells_names(ASYNCHRONOUS)

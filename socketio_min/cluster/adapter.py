@@ -111,8 +111,8 @@ class Recipient(FetchedSocket, Protocol):
     def expect(self, ack_id: int, answer: AckCallback) -> None:
         """Call `answer` with an acknowledgement; raise UsageError if too many are pending."""
 
-    def expect_no_more(self, ack_id: int) -> None:
-        """Forget about an acknowledgement."""
+    def expect_no_more(self, ack_id: int) -> object:
+        """Forget an acknowledgement; one that comes later is ignored."""
 
 
 class Recoverable(Protocol):

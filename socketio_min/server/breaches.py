@@ -1,24 +1,17 @@
-"""What follows when a client breaks a rule of the protocol, or goes above a rate limit."""
+"""What follows when a client breaks a rule of the protocol: its connection is closed, and the log
+tells which rule that was.
+"""
 
 from __future__ import annotations
 
 import logging
-import math
 from typing import Protocol
 
 import engineio_min
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.peer import ConnectedTwice
-from socketio_min.server.gate import Gate
-from socketio_min.server.joining import Joining, JoiningClient
-from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
-
-RATE_LIMIT = "rate limit"
-
-# The event that tells a client of its first refused event: {"retryAfter": milliseconds}.
-RATE_LIMITED = "rate_limited"
 
 
 class Warned(Protocol):
@@ -41,19 +34,3 @@ def close_for(engine: Warned, connection: engineio_min.Connection, error: Protoc
     engine.complain(kind, f"closed the connection of {client}: {error}{advice}")
     logger.debug("closing a connection: %s", error)
     connection.close()
-
-
-def drop_packet(
-    gate: Gate, joining: Joining, client: JoiningClient, name: str, socket: Socket | None
-) -> None:
-    """Answer a packet that is one too many for its client's rate limits.
-
-    It is an event of `socket`, or a CONNECT for the namespace `name` if there is no socket.
-    """
-    if gate.exhausted:
-        reason = "went on sending more than the limit allows"
-        client.connection.session.fail(RATE_LIMIT, reason)
-    elif socket is None:
-        joining.refuse_name(client, name, "Too many requests")
-    elif gate.first_refusal:
-        socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})

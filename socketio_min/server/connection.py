@@ -29,7 +29,7 @@ from socketio_min.protocol.peer import MAIN, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.answering import event_failed, finish_event
-from socketio_min.server.breaches import close_for, drop_packet
+from socketio_min.server.breaches import close_for
 from socketio_min.server.connection_host import ConnectionHost
 from socketio_min.server.filtering import filter_event
 from socketio_min.server.gate import Gate
@@ -37,6 +37,7 @@ from socketio_min.server.half_packets import HalfPacket
 from socketio_min.server.large_message import LargeMessage
 from socketio_min.server.leaving import end_sockets, let_go
 from socketio_min.server.metered_intake import MeteredIntake
+from socketio_min.server.rate_limits import drop_packet
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
 
 # What a packet that waits costs besides its characters and values, in bytes.

@@ -1,7 +1,11 @@
-"""The rate limits of each new client: its own, and those that it shares with its address."""
+"""The rate limits of clients: which buckets a new client has, and what follows when it sends more.
+
+The rule itself, which needs no connection, is in `gate.py`; the limit in bytes in `byte_meter.py`.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import engineio_min
@@ -10,7 +14,15 @@ from engineio_min.limits.quotas import peer_address
 from engineio_min.limits.rate_limit import TokenBucket
 from engineio_min.protocol.deadlines import NEVER
 from socketio_min.server.gate import AddressBuckets, Gate
+from socketio_min.server.joining import Joining, JoiningClient
 from socketio_min.server.limits import Limits
+from socketio_min.server.socket import Socket
+
+# Why a connection ends whose client goes on.
+RATE_LIMIT = "rate limit"
+
+# The event that tells a client of its first refused event: {"retryAfter": milliseconds}.
+RATE_LIMITED = "rate_limited"
 
 
 class RateLimits:
@@ -55,3 +67,19 @@ class RateLimits:
             self._pulse.start(now)
             self._engine.timer.watch(self._pulse)
         return Gate(self._pulse.lost, *buckets)
+
+
+def drop_packet(
+    gate: Gate, joining: Joining, client: JoiningClient, name: str, socket: Socket | None
+) -> None:
+    """Answer a packet that is one too many for its client's rate limits.
+
+    The packet is an event of `socket` or, without a socket, a CONNECT for the namespace `name`.
+    """
+    if gate.exhausted:
+        reason = "went on sending more than the limit allows"
+        client.connection.session.fail(RATE_LIMIT, reason)
+    elif socket is None:
+        joining.refuse_name(client, name, "Too many requests")
+    elif gate.first_refusal:
+        socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})

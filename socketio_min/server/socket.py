@@ -20,7 +20,6 @@ from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.asking import ask
 from socketio_min.server.foreign_names import SOCKET
-from socketio_min.server.nowhere import NOWHERE
 from socketio_min.server.operators import BroadcastOperator, SocketOperator
 
 if TYPE_CHECKING:
@@ -318,11 +317,8 @@ class Socket:
         self._pending[ack_id] = answer
         self._link.turns.expect_ack()
 
-    def expect_no_more(self, ack_id: int) -> None:
-        """Forget about an acknowledgement; one that comes later is ignored."""
-        self._forget(ack_id)
-
-    def _forget(self, ack_id: int) -> AckCallback | None:
+    def expect_no_more(self, ack_id: int) -> AckCallback | None:
+        """Forget an acknowledgement; one that comes later is ignored. Return who waited for it."""
         answer = None if self._pending is None else self._pending.pop(ack_id, None)
         if answer is not None:
             self._link.turns.settle_acks()
@@ -335,7 +331,7 @@ class Socket:
 
     def acknowledged(self, ack_id: int | None, values: list[Any]) -> None:
         """Take an acknowledgement; an unknown or repeated one is ignored."""
-        answer = None if ack_id is None else self._forget(ack_id)
+        answer = None if ack_id is None else self.expect_no_more(ack_id)
         if answer is not None:
             answer(values)
 
@@ -389,3 +385,17 @@ class BeforeConnect:
     def _count(self, weight: int) -> None:
         before, self._weight = self._weight, weight
         self._link.connection.hold(weight - before)
+
+
+class Nowhere:
+    """Drops the packets of a socket whose client has left."""
+
+    __slots__ = ()
+
+    writable = False
+
+    def send(self, packet: Packet) -> None:
+        """Drop the packet."""
+
+
+NOWHERE = Nowhere()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from socketio_min.client.handler_calls import RULES
+from socketio_min.client.namespace import RULES
 from socketio_min.errors import UsageError
 from socketio_min.registration import Handlers
 

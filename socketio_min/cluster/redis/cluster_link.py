@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from socketio_min.cluster.bus import Receive
 from socketio_min.cluster.redis import link as link_module
 from socketio_min.cluster.redis.address import Address
 from socketio_min.cluster.redis.connection import PATIENCE, PING_INTERVAL
@@ -40,6 +39,7 @@ from socketio_min.cluster.redis.slots import (
     read_shards,
     slot_of,
 )
+from socketio_min.cluster.redis.subscriptions import Receive
 from socketio_min.cluster.status import ClusterStatus
 
 logger = logging.getLogger("socketio_min")

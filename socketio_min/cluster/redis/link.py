@@ -17,7 +17,6 @@ import random
 from collections import deque
 from typing import Any
 
-from socketio_min.cluster.bus import Receive
 from socketio_min.cluster.redis.address import Address
 from socketio_min.cluster.redis.connection import (
     PATIENCE,
@@ -27,7 +26,7 @@ from socketio_min.cluster.redis.connection import (
 )
 from socketio_min.cluster.redis.opening import RedisRefused, ask, log_in, open_connection
 from socketio_min.cluster.redis.resp import Part, encode_command
-from socketio_min.cluster.redis.subscriptions import Subscriptions
+from socketio_min.cluster.redis.subscriptions import Receive, Subscriptions
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.backoff import Backoff
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from socketio_min.cluster.bus import Receive
 from socketio_min.cluster.redis.node_link import NodeLink
+from socketio_min.cluster.redis.subscriptions import Receive
 
 
 class ShardedChannels:

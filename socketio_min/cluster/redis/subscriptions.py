@@ -10,9 +10,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from socketio_min.cluster.bus import Receive
 from socketio_min.cluster.redis.connection import Connection, Subscribing
 from socketio_min.cluster.redis.resp import encode_command
+
+# Gets the channel and the message.
+Receive = Callable[[bytes, bytes], None]
 
 logger = logging.getLogger("socketio_min")
 

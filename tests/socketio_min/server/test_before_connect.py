@@ -1,10 +1,10 @@
-"""socket.py: where the packets of a socket go before its CONNECT is answered."""
+"""socket.py: packets before the CONNECT is answered, and of a client that has left."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from socketio_min.server.socket import BeforeConnect
+from socketio_min.server.socket import NOWHERE, BeforeConnect
 from socketio_min.server.socket import Link as RealLink
 
 
@@ -52,3 +52,8 @@ def test_what_is_much_is_counted_until_it_leaves() -> None:
     assert 30_000 <= link.held <= 70_200
     out.release()
     assert link.held == 0
+
+
+def test_nothing_is_kept_for_a_client_that_has_left() -> None:
+    assert not NOWHERE.writable
+    NOWHERE.send("4a")

@@ -1,67 +1,50 @@
-"""breaches.py over the wire: what a client is told that sends too much."""
+"""breaches.py over the wire: what the log tells of a client that breaks a rule."""
 
 from __future__ import annotations
 
-import re
+import pytest
 
-from engineio_min import RateLimit
-from socketio_min import Limits
-from tests.engineio_min.harness import Clock
-from tests.hostile.stage import staged
-
-
-async def test_the_first_refusal_tells_and_persistence_closes(clock: Clock) -> None:
-    """The bucket of one connection: 6 at once, 2 a second, and 5 refusals are forgiven."""
-    limits = Limits(rate=RateLimit(rate=2, burst=6, tolerance=5))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        await wire.send_packet(*[f'42{number}["echo"]' for number in range(8)])
-        assert [await wire.packet() for _ in range(5)] == [f"43{number}[]" for number in range(5)]
-        # Half a second, less the real time that has passed.
-        told = re.fullmatch(
-            r'42\["rate_limited",\{"retryAfter":(\d+)\}\]', str(await wire.packet())
-        )
-        assert told is not None
-        assert 0 <= int(told[1]) <= 500
-        await clock.advance(0.5)
-        await wire.send_packet('428["echo"]', '429["echo"]')
-        assert await wire.packet() == "438[]"
-        # Full again, so forgiven: told once more.
-        await clock.advance(3)
-        await wire.send_packet(*['42["echo"]'] * 7)
-        # Half a second, less the real time that has passed.
-        told = re.fullmatch(
-            r'42\["rate_limited",\{"retryAfter":(\d+)\}\]', str(await wire.packet())
-        )
-        assert told is not None
-        assert 0 <= int(told[1]) <= 500
-        await wire.send_packet(*['42["echo"]'] * 5)
-        assert await wire.close_code() == 1005
-        assert stage.records.reasons == ["rate limit"]
+from socketio_min import Server
+from tests.socketio_min.serving import serving
+from tests.socketio_min.wire import PollingClient
 
 
-async def test_a_flood_of_connects_is_refused(clock: Clock) -> None:
-    limits = Limits(rate=RateLimit(rate=1, burst=2))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        await wire.send_packet("40/nope,", "40/nope,")
-        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
-        assert await wire.packet() == '44/nope,{"message":"Too many requests"}'
-        await clock.advance(1)
-        await wire.send_packet("40/nope,")
-        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
+@pytest.mark.parametrize("namespace", ["/", "/other"])
+async def test_a_second_connect_is_told_ten_times(
+    namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    io = Server()
+    io.of("/other")
+    head = "40" if namespace == "/" else "40/other,"
+    async with serving(io) as net:
+        for _ in range(12):
+            client, _ = await net.join(namespace)
+            await client.send(head)
+            assert await client.rest() == []
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    told = (
+        f"closed the connection of 127.0.0.1: got CONNECT for the namespace '{namespace}' twice; a "
+        "connection joins each namespace once, and again only after it has left it "
+        "(Socket.IO v5, Connection to a namespace)"
+    )
+    assert lines == [told] * 10
 
 
-async def test_an_event_of_a_namespace_that_was_just_left_is_not_told_of(clock: Clock) -> None:
-    limits = Limits(rate=RateLimit(rate=1, burst=2))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        stage.io.on("bye", lambda socket: socket.disconnect())
-        await wire.send_packet('42["bye"]', '42["echo"]')
-        assert await wire.packet() == "41"
-        await clock.advance(1)
-        await wire.send_packet("40")
-        assert str(await wire.packet()).startswith("40{")
+async def test_a_malformed_packet_is_told_a_bounded_number_of_times(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its POST is answered with 200, and the next GET with the end: nothing else would tell why."""
+    async with serving(Server()) as net:
+        for number in range(12):
+            client = await net.open("polling")
+            assert isinstance(client, PollingClient)
+            reply = await client.post(b"49")
+            assert (reply.status, reply.text) == (200, "ok")
+            assert (await client.get()).text == "1"
+            client.ended = True
+            if number == 0:
+                assert caplog.messages == [
+                    "closed the connection of 127.0.0.1: got the packet '9': expected a packet "
+                    "type from 0 to 6; close the connection"
+                ]
+        assert len(caplog.messages) == 10

@@ -323,27 +323,6 @@ async def test_connect_twice_while_pending_ends_the_connection() -> None:
         assert io.sockets == {}
 
 
-@pytest.mark.parametrize("namespace", ["/", "/other"])
-async def test_a_second_connect_is_told_ten_times(
-    namespace: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    io = Server()
-    io.of("/other")
-    head = "40" if namespace == "/" else "40/other,"
-    async with serving(io) as net:
-        for _ in range(12):
-            client, _ = await net.join(namespace)
-            await client.send(head)
-            assert await client.rest() == []
-    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    told = (
-        f"closed the connection of 127.0.0.1: got CONNECT for the namespace '{namespace}' twice; a "
-        "connection joins each namespace once, and again only after it has left it "
-        "(Socket.IO v5, Connection to a namespace)"
-    )
-    assert lines == [told] * 10
-
-
 async def test_namespaces_are_admitted_independently() -> None:
     io = Server()
     gate = Gate()

@@ -110,26 +110,6 @@ def test_an_asgi_application_is_made() -> None:
     assert callable(Server().asgi_app())
 
 
-async def test_a_malformed_packet_is_told_a_bounded_number_of_times(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Its POST is answered with 200, and the next GET with the end: nothing else would tell why."""
-    async with serving(Server()) as net:
-        for number in range(12):
-            client = await net.open("polling")
-            assert isinstance(client, PollingClient)
-            reply = await client.post(b"49")
-            assert (reply.status, reply.text) == (200, "ok")
-            assert (await client.get()).text == "1"
-            client.ended = True
-            if number == 0:
-                assert caplog.messages == [
-                    "closed the connection of 127.0.0.1: got the packet '9': expected a packet "
-                    "type from 0 to 6; close the connection"
-                ]
-        assert len(caplog.messages) == 10
-
-
 async def bound(io: Server) -> int:
     """Wait for a server in another thread; return its port."""
     async with asyncio.timeout(PATIENCE):

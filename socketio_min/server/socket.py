@@ -391,7 +391,6 @@ class Nowhere:
     """Drops the packets of a socket whose client has left."""
 
     __slots__ = ()
-
     writable = False
 
     def send(self, packet: Packet) -> None:

@@ -6,7 +6,7 @@ import http
 import time
 from typing import Final
 
-from engineio_min.dates import http_date
+from engineio_min.http.dates import http_date
 from engineio_min.request import Headers, check_headers
 
 # How many starts of answers are kept.

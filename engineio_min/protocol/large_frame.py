@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engineio_min.masking import apply_mask
 from engineio_min.protocol.frame_heads import BINARY, CONT, TEXT
+from engineio_min.protocol.masking import apply_mask
 
 LARGE_HEAD: Final = 10
 """Bytes of the head of a frame with 64 KiB or more of payload, without the mask."""

@@ -21,10 +21,10 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engineio_min.masking import apply_mask
 from engineio_min.protocol.assembler import NOT_UTF8
 from engineio_min.protocol.awaited_close import AwaitedClose
 from engineio_min.protocol.frame_heads import FRAGMENTS, INVALID_DATA, frame_size
+from engineio_min.protocol.masking import apply_mask
 from engineio_min.protocol.packets import Packet
 
 if TYPE_CHECKING:

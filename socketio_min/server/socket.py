@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min import Connection
-from engineio_min.dates import http_date
+from engineio_min.http.dates import http_date
 from engineio_min.ids import random_id
 from engineio_min.protocol.backlog import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from engineio_min.protocol.packets import Packet

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from engineio_min import flushes
 from engineio_min.http.connection import HttpConnection
 from engineio_min.protocol import large_frame, server_frames
 from engineio_min.protocol.frame_encoding import FrameEncoder
+from engineio_min.server import flushes
 from engineio_min.transports import polling
 from socketio_min.protocol import gradual_decoding
 from tests.engineio_min.wire import HANDSHAKE, encode_request

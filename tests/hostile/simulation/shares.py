@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from engineio_min import flushes
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
 from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.backlog import POLL_SHARE, SHARE
 from engineio_min.protocol.large_frame import LargeFrame
 from engineio_min.protocol.packets import Packet
+from engineio_min.server import flushes
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket

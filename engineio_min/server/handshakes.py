@@ -15,12 +15,12 @@ from typing import Any, Protocol, TypeVar
 
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.ids import random_id
-from engineio_min.kept_request import keep
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.quotas import Quotas
 from engineio_min.protocol.packets import PROTOCOL_VERSION
 from engineio_min.protocol.reasons import FORCED_CLOSE
 from engineio_min.request import Headers, Request
+from engineio_min.server.kept_request import keep
 from engineio_min.transports.connection import Connection, Engine, Exchange, ignore
 from engineio_min.transports.polling import Polling
 

@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
-from engineio_min import kept_request
-from engineio_min.kept_request import LONGEST_QUERY, MOST_SHARED, KeptHeaders, keep
 from engineio_min.request import Request
+from engineio_min.server import kept_request
+from engineio_min.server.kept_request import LONGEST_QUERY, MOST_SHARED, KeptHeaders, keep
 
 HEADERS = {
     "host": "a.example",

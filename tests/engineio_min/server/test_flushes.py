@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from engineio_min import flushes
 from engineio_min.http.connection import HttpConnection
+from engineio_min.server import flushes
 from engineio_min.timer import Timer
 from socketio_min import Server, Socket
 from tests.engineio_min.wire import HANDSHAKE, encode_request

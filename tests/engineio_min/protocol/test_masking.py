@@ -8,7 +8,7 @@ import sys
 import pytest
 from websockets.speedups import apply_mask as original
 
-from engineio_min.masking import apply_mask, find_apply_mask
+from engineio_min.protocol.masking import apply_mask, find_apply_mask
 
 
 @pytest.mark.parametrize("package", ["websockets", "a package that is not there"])

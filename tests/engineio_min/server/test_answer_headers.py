@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.options import ServerOptions
-from engineio_min.origins import Origins
 from engineio_min.request import Request
+from engineio_min.server.answer_headers import AnswerHeaders
+from engineio_min.server.origins import Origins
 
 REQUEST = Request("GET", "/", {"host": "a", "origin": "http://b"}, "10.0.0.1")
 OWN = (("Content-Type", "text/plain"),)

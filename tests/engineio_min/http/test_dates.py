@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from engineio_min.dates import http_date
+from engineio_min.http.dates import http_date
 
 
 def test_it_is_the_example_of_the_specification() -> None:

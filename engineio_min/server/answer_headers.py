@@ -6,8 +6,8 @@ import logging
 
 from engineio_min.cors import CorsOptions
 from engineio_min.options import CookieOptions, ServerOptions
-from engineio_min.origins import Origins
 from engineio_min.request import Headers, Request, check_headers
+from engineio_min.server.origins import Origins
 from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min")

@@ -18,12 +18,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import orjson
 
-from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import Code, RequestRefused, UsageError
-from engineio_min.flushes import Flushes
 from engineio_min.forwarding import TrustedProxies
-from engineio_min.handshakes import Handshakes
 from engineio_min.http.server import NO_PORT, HttpServer, check_closed
 from engineio_min.limits.account import Account
 from engineio_min.limits.admission import Headcount
@@ -33,12 +30,15 @@ from engineio_min.limits.quotas import Quotas
 from engineio_min.limits.turn_share import TurnShare
 from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
-from engineio_min.origins import Origins
 from engineio_min.protocol.encoders import Encoders
 from engineio_min.protocol.packets import PROTOCOL_VERSION
 from engineio_min.protocol.reasons import FORCED_CLOSE
 from engineio_min.protocol.transports import TRANSPORTS
 from engineio_min.request import Headers, Request
+from engineio_min.server.answer_headers import AnswerHeaders
+from engineio_min.server.flushes import Flushes
+from engineio_min.server.handshakes import Handshakes
+from engineio_min.server.origins import Origins
 from engineio_min.timer import Timer
 from engineio_min.transports.compression import Compressor
 from engineio_min.transports.connection import Connection, Departing, Exchange

@@ -22,8 +22,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from engineio_min.errors import PacketError
+from engineio_min.protocol.client_max_payload import check_size, count_fitting
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.max_payload import check_size, count_fitting
 from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
 from engineio_min.protocol.packets import (
     BASE64,

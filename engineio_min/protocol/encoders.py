@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from engineio_min.protocol.agreed_encoding import AgreedEncoder
+from engineio_min.protocol.frame_compression import AgreedEncoder
 from engineio_min.protocol.frame_encoding import Encoder, FrameEncoder
 
 if TYPE_CHECKING:

@@ -40,8 +40,8 @@ from engineio_min.server.flushes import Flushes
 from engineio_min.server.handshakes import Handshakes
 from engineio_min.server.origins import Origins
 from engineio_min.timer import Timer
-from engineio_min.transports.compression import Compressor
 from engineio_min.transports.connection import Connection, Departing, Exchange
+from engineio_min.transports.content_coding import Compressor
 from engineio_min.transports.polling import Polling
 
 if TYPE_CHECKING:

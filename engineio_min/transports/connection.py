@@ -26,7 +26,7 @@ from engineio_min.protocol.session import Session, Timing
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
 from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier
-from engineio_min.transports.compression import Compressor
+from engineio_min.transports.content_coding import Compressor
 from engineio_min.transports.endings import log_end
 from engineio_min.waiters import Waiters
 

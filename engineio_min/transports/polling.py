@@ -15,8 +15,8 @@ from engineio_min.protocol.phases import CLOSED, OPENED, Closed
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
-from engineio_min.transports.compression import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.connection import Connection, Exchange
+from engineio_min.transports.content_coding import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.departure import OK, Departure
 
 # Packets of a POST that are received in one turn of the event loop, fewer if these are more bytes

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from engineio_min.http.connection import HttpConnection
-from engineio_min.protocol import agreed_encoding
-from engineio_min.protocol.agreed_encoding import compress_frame
+from engineio_min.protocol import frame_compression
+from engineio_min.protocol.frame_compression import compress_frame
 from engineio_min.protocol.packets import Packet
 from tests.engineio_min.harness import (
     WEBSOCKET,
@@ -71,7 +71,7 @@ async def test_a_broadcast_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -
         compressed += 1
         return compress_frame(packet, window_bits)
 
-    monkeypatch.setattr(agreed_encoding, "compress_frame", compress)
+    monkeypatch.setattr(frame_compression, "compress_frame", compress)
     async with serving(per_message_deflate=True) as harness:
         harness.echo = False
         small = {"Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=10"}

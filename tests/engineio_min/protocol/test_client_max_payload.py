@@ -1,11 +1,11 @@
-"""max_payload.py: what the server takes of a client, in one packet and in one POST."""
+"""client_max_payload.py: what the server takes of a client, in one packet and in one POST."""
 
 from __future__ import annotations
 
 import pytest
 
 from engineio_min.errors import UsageError
-from engineio_min.protocol.max_payload import check_size, count_fitting, encoded_size
+from engineio_min.protocol.client_max_payload import check_size, count_fitting, encoded_size
 from engineio_min.protocol.packets import Packet
 
 

@@ -1,4 +1,4 @@
-"""`agreed_encoding.py`: the frames of those who have agreed on compression, or asked for text."""
+"""`frame_compression.py`: the frames of those who have agreed on compression, or asked for text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engineio_min.protocol import agreed_encoding
-from engineio_min.protocol.agreed_encoding import MOST, AgreedEncoder, compress_frame
+from engineio_min.protocol import frame_compression
+from engineio_min.protocol.frame_compression import MOST, AgreedEncoder, compress_frame
 from engineio_min.protocol.frame_encoding import encode_frame
 from engineio_min.protocol.packets import LongText, Packet, Uncompressed, UncompressedBytes
 
@@ -25,7 +25,7 @@ def compressed(monkeypatch: pytest.MonkeyPatch) -> list[Packet]:
         packets.append(packet)
         return compress_frame(packet, window_bits)
 
-    monkeypatch.setattr(agreed_encoding, "compress_frame", compress)
+    monkeypatch.setattr(frame_compression, "compress_frame", compress)
     return packets
 
 
@@ -91,7 +91,7 @@ def test_what_is_kept_has_a_bound(
     compressed: list[Packet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(LONG) + len(compress_frame(LONG, 15))
-    monkeypatch.setattr(agreed_encoding, "_KEPT", 2 * size)
+    monkeypatch.setattr(frame_compression, "_KEPT", 2 * size)
     encoder = AgreedEncoder(15, 1_024, base64=False)
     others = [LONG.replace("long", "LONG"), LONG.replace("long", "loNG")]
     encoder.frames([LONG, others[0], LONG, others[0]])

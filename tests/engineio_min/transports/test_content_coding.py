@@ -1,4 +1,4 @@
-"""`compression.py` over the wire: which answers are compressed, and what comes meanwhile."""
+"""`content_coding.py` over the wire: which answers are compressed, and what comes meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from engineio_min.transports.compression import MOST_WAITING
+from engineio_min.transports.content_coding import MOST_WAITING
 from tests.engineio_min.harness import Clock, Harness, Poller, assert_refused, serving
 from tests.engineio_min.wire import (
     encode_request,

@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DECLARATIONS = {
     "engineio_min/http/host.py",
     "engineio_min/protocol/phases.py",
+    "engineio_min/transports/host.py",
     "socketio_min/protocol/handshake.py",
     "socketio_min/server/connection_host.py",
 }
 # What shows only through what is built on it.
 TOGETHER = {
     # What our own WebSocket and that of an ASGI host do alike: tested over the wire with both.
-    "engineio_min/transports/host.py",
+    "engineio_min/transports/stream_carrier.py",
     # A process has a life only under its supervisor, in `test_supervisor.py`.
     "engineio_min/workers/process.py",
     # The two halves of the parser, which is one table of bytes and values, in `test_parser.py`.

@@ -22,7 +22,7 @@ from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64, is_binary
 from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
-from engineio_min.transports.host import StreamCarrier
+from engineio_min.transports.stream_carrier import StreamCarrier
 
 if TYPE_CHECKING:
     from engineio_min.transports.connection import Connection

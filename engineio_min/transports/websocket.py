@@ -21,7 +21,7 @@ from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
 from engineio_min.transports.connection import Connection
-from engineio_min.transports.host import StreamCarrier
+from engineio_min.transports.stream_carrier import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed
 
 if TYPE_CHECKING:

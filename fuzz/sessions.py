@@ -19,8 +19,12 @@ from __future__ import annotations
 from engineio_min.errors import PacketError
 from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.open_packet import MAX_HEARTBEAT, MAX_SID, read_open_packet
-from engineio_min.protocol.packets import open_packet
+from engineio_min.protocol.open_packet import (
+    MAX_HEARTBEAT,
+    MAX_SID,
+    make_open_packet,
+    read_open_packet,
+)
 from engineio_min.protocol.phases import CLOSED, CLOSING, OPENED, OPENING, Closed
 from engineio_min.protocol.session import Session, Timing
 from engineio_min.protocol.transports import POLLING, WEBSOCKET
@@ -115,5 +119,5 @@ def check_handshake(packet: str) -> None:
     payload = handshake.max_payload
     whole = all((time * 1000).is_integer() for time in times)
     if payload is not None and 1 <= payload < 2**53 and whole:
-        again = open_packet(handshake.sid, handshake.upgrades, *times, payload)
+        again = make_open_packet(handshake.sid, handshake.upgrades, *times, payload)
         assert read_open_packet(again) == handshake

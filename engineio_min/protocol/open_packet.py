@@ -1,17 +1,48 @@
-"""The open packet as a client reads it: what the server decides about the session."""
+"""The open packet, in which the server tells what it has decided about the session (Engine.IO v4,
+"Handshake").
+
+The server makes it with `make_open_packet`, the client reads it with `read_open_packet`. What the
+server does by these values is in `session.py`; what the client does is in `client_session.py`, and
+for `maxPayload` in `client_max_payload.py`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from engineio_min.errors import PacketError
+from engineio_min.protocol.packets import OPEN
 
+# Characters of the longest `sid` that a client takes.
 MAX_SID = 256
 # A day, in milliseconds: no server pings less often, and a timer must be able to wait so long.
 MAX_HEARTBEAT = 86_400_000
+
+
+def make_open_packet(
+    sid: str,
+    upgrades: Sequence[str],
+    ping_interval: float,
+    ping_timeout: float,
+    max_payload: int,
+) -> str:
+    """Make the open packet.
+
+    `ping_interval` and `ping_timeout` are in seconds (the wire has milliseconds), `max_payload` in
+    bytes.
+    """
+    handshake = {
+        "sid": sid,
+        "upgrades": list(upgrades),
+        "pingInterval": round(ping_interval * 1000),
+        "pingTimeout": round(ping_timeout * 1000),
+        "maxPayload": max_payload,
+    }
+    return OPEN + orjson.dumps(handshake).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +57,7 @@ class OpenPacket:
 
 
 def read_open_packet(packet: str) -> OpenPacket:
-    """Read the open packet (Engine.IO v4, "Handshake").
+    """Read the open packet.
 
     Raises:
         PacketError: the packet holds no object, or a field is missing or of the wrong kind.

@@ -10,10 +10,8 @@ per packet type was measured and rejected: it doubles the cost of an echo.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeGuard
-
-import orjson
 
 from engineio_min.errors import PacketError
 
@@ -78,28 +76,6 @@ def message_packet(message: Message, *, compress: bool = True) -> Packet:
 def may_compress(packet: Packet) -> bool:
     """Return whether a transport may compress this packet."""
     return not isinstance(packet, Uncompressed | UncompressedBytes)
-
-
-def open_packet(
-    sid: str,
-    upgrades: Sequence[str],
-    ping_interval: float,
-    ping_timeout: float,
-    max_payload: int,
-) -> str:
-    """Make the handshake's packet (Engine.IO v4, "Handshake").
-
-    `ping_interval` and `ping_timeout` are in seconds (the wire has milliseconds), `max_payload` in
-    bytes.
-    """
-    handshake = {
-        "sid": sid,
-        "upgrades": list(upgrades),
-        "pingInterval": round(ping_interval * 1000),
-        "pingTimeout": round(ping_timeout * 1000),
-        "maxPayload": max_payload,
-    }
-    return OPEN + orjson.dumps(handshake).decode()
 
 
 def encode_payload(packets: Iterable[Packet]) -> bytes:

@@ -27,6 +27,7 @@ from engineio_min.protocol.backlog import (
     weigh_packets,
 )
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.open_packet import make_open_packet
 from engineio_min.protocol.packets import (
     BASE64,
     CLOSE,
@@ -42,7 +43,6 @@ from engineio_min.protocol.packets import (
     Message,
     Packet,
     decode_base64,
-    open_packet,
 )
 from engineio_min.protocol.phases import (
     CANDIDATE,
@@ -181,7 +181,7 @@ class Session:
         self._attended = True
         timing = self._timing
         self.queued = [
-            open_packet(
+            make_open_packet(
                 self.sid,
                 upgrades_to,
                 timing.ping_interval,

@@ -1,4 +1,4 @@
-"""open_packet.py: what a client reads in the first packet (Engine.IO v4, "Handshake")."""
+"""open_packet.py: what a server tells and a client reads (Engine.IO v4, "Handshake")."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ import orjson
 import pytest
 
 from engineio_min.errors import PacketError
-from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
+from engineio_min.protocol.open_packet import OpenPacket, make_open_packet, read_open_packet
 
 TIMES = {"pingInterval": 25_000, "pingTimeout": 20_000}
 
 
 def packet(**fields: Any) -> str:
     return "0" + orjson.dumps({"sid": "a", **TIMES, **fields}).decode()
+
+
+def test_the_open_packet_has_exactly_five_keys_in_milliseconds_and_bytes() -> None:
+    text = make_open_packet("lv_VI97HAXpY6yYWAAAC", ["websocket"], 25.0, 20.0, 1_000_000)
+    assert text == (
+        '0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],'
+        '"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
+    )
+
+
+def test_fractions_of_a_second_are_whole_milliseconds() -> None:
+    handshake = orjson.loads(make_open_packet("s", (), 0.3, 0.2004, 1)[1:])
+    assert handshake["pingInterval"] == 300
+    assert handshake["pingTimeout"] == 200
+    assert handshake["upgrades"] == []
 
 
 def test_the_packet_of_the_official_server() -> None:

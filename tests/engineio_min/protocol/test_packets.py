@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 from hypothesis import given
@@ -23,7 +22,6 @@ from engineio_min.protocol.packets import (
     is_binary,
     may_compress,
     message_packet,
-    open_packet,
 )
 
 # Text that UTF-8 can carry and that holds no separator: what a text packet may be.
@@ -57,21 +55,6 @@ def decode(body: bytes, max_packets: int = 1000) -> list[Packet]:
 def test_payload_literals(packets: list[Packet], body: bytes) -> None:
     assert encode_payload(packets) == body
     assert decode(body) == packets
-
-
-def test_the_open_packet_has_exactly_five_keys_in_milliseconds_and_bytes() -> None:
-    packet = open_packet("lv_VI97HAXpY6yYWAAAC", ["websocket"], 25.0, 20.0, 1_000_000)
-    assert packet == (
-        '0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],'
-        '"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
-    )
-
-
-def test_fractions_of_a_second_are_whole_milliseconds() -> None:
-    handshake = json.loads(open_packet("s", (), 0.3, 0.2004, 1)[1:])
-    assert handshake["pingInterval"] == 300
-    assert handshake["pingTimeout"] == 200
-    assert handshake["upgrades"] == []
 
 
 def test_a_message_becomes_a_packet() -> None:

@@ -21,6 +21,7 @@ from engineio_min.protocol.packets import PROTOCOL_VERSION
 from engineio_min.protocol.reasons import FORCED_CLOSE
 from engineio_min.request import Headers, Request
 from engineio_min.server.kept_request import keep
+from engineio_min.server.origins import check_site
 from engineio_min.transports.connection import Connection, Engine, Exchange, ignore
 from engineio_min.transports.polling import Polling
 
@@ -78,16 +79,23 @@ class Handshakes:
         self._tasks.clear()
 
     def begin(self, exchange: Exchange, query: Mapping[str, str]) -> None:
-        """Open a session, now or when the hooks have come to their ends.
+        """Check a request without a `sid`, and open a session for it: now, or when the hooks have
+        come to their ends.
 
         Raises:
-            RequestRefused: the server takes no more sessions, or a hook refuses this one, or the
-            client speaks another version of the protocol.
+            RequestRefused: the request comes from a page that may not use the server or is no GET,
+            the server takes no more sessions, a hook refuses this one, or the client speaks another
+            version of the protocol.
         """
+        request = exchange.request
+        if "sec-fetch-site" in request.headers:
+            check_site(request)
+        if request.method != "GET":
+            raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
         self._check_capacity()
         options = self._server.options
         if options.allow_request is not None:
-            verdict = self._call_hook("allow_request", options.allow_request, exchange.request)
+            verdict = self._call_hook("allow_request", options.allow_request, request)
             if inspect.isawaitable(verdict):
                 self._spawn(self._open_later(exchange, query, verdict, None))
                 return
@@ -95,7 +103,7 @@ class Handshakes:
             raise _wrong_version(query)
         sid = None
         if options.generate_id is not None:
-            sid = self._call_hook("generate_id", options.generate_id, exchange.request)
+            sid = self._call_hook("generate_id", options.generate_id, request)
         if sid is None or isinstance(sid, str):
             self._open(exchange, query, sid)
         else:

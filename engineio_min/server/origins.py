@@ -59,20 +59,6 @@ class Origins:
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
         )
 
-    def check_site(self, request: Request) -> None:
-        """Refuse the handshake of a page of another site that names no origin, as an image does.
-
-        Raises:
-            RequestRefused: it is one: HTTP 403.
-        """
-        if "origin" not in request.headers:
-            raise RequestRefused(
-                Code.FORBIDDEN,
-                "got Sec-Fetch-Site: cross-site without an Origin",
-                status=403,
-                message="Origin not allowed",
-            )
-
     def _end_loop(self, connection: Connection, request: Request, origin: str) -> None:
         """End the session of a page that cannot use it, and say why, once.
 
@@ -113,3 +99,19 @@ class Origins:
         if origin is None:
             return None
         return origin if same_origin(request, origin) or self._allows(origin) else None
+
+
+def check_site(request: Request) -> None:
+    """Refuse the handshake of a page of another site that names no origin, as an image does.
+
+    Raises:
+        RequestRefused: the request is one: HTTP 403.
+    """
+    headers = request.headers
+    if headers.get("sec-fetch-site") == "cross-site" and "origin" not in headers:
+        raise RequestRefused(
+            Code.FORBIDDEN,
+            "got Sec-Fetch-Site: cross-site without an Origin",
+            status=403,
+            message="Origin not allowed",
+        )

@@ -286,10 +286,6 @@ class Server:
         if "sid" in query:
             self._continue(exchange, request, query)
             return
-        if request.headers.get("sec-fetch-site") == "cross-site":
-            self._origins.check_site(request)
-        if request.method != "GET":
-            raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
         # What the hooks set in their context is for this session alone: uvloop reads all
         # connections of a server in one context.
         copy_context().run(self._handshakes.begin, exchange, query)

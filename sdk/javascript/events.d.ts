@@ -1276,13 +1276,14 @@ export interface Project {
   everyone?: "viewer" | "editor" | "owner";
 }
 
-/** What a new project is. */
+/** What a new project is. `key` is its maker's own name for it. A project with the same `key` is not made twice, so it can be asked for again when no acknowledgement came. */
 export interface ProjectCreatePayload {
   userId?: string;
   metadata?: Metadata;
   name: string;
   description?: string;
   type?: "api" | "cli" | "data" | "library" | "other" | "web";
+  key?: string;
 }
 
 /** There is a new project, or one was shared with the user who hears it. */
@@ -1651,13 +1652,14 @@ export interface VersionCompareResult {
   otherVersionId?: string;
 }
 
-/** What to call the version. */
+/** What to call the version. `key` is its maker's own name for it. A version with the same `key` is not made twice, so it can be asked for again when no acknowledgement came. */
 export interface VersionCreatePayload {
   userId?: string;
   metadata?: Metadata;
   projectId: string;
   name?: string;
   message?: string;
+  key?: string;
 }
 
 /** There is a new version. */

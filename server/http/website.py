@@ -65,6 +65,7 @@ OWN: Final = (
     "inviting.js",
     "live_editor.js",
     "main.js",
+    "making.js",
     "markdown.js",
     "menu.js",
     "merging.js",

@@ -41,7 +41,7 @@ from server.api.records import (
     User,
 )
 from server.api.services import Call
-from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, Record
+from server.api.types import Id, Line, Note, PagePayload, Payload, ProjectPayload, Record
 from server.api.validation import read
 from server.live import presence
 from server.live.typing import stop_typing
@@ -63,11 +63,16 @@ PROJECTS: Final = 100
 
 
 class ProjectCreatePayload(Payload, frozen=True, kw_only=True):
-    """What a new project is."""
+    """What a new project is.
+
+    `key` is its maker's own name for it. A project with the same `key` is not made twice, so it can
+    be asked for again when no acknowledgement came.
+    """
 
     name: Line
     description: Note = ""
     type: ProjectType = "other"
+    key: Id | None = None
 
 
 class ProjectUpdate(msgspec.Struct, frozen=True, rename="camel"):
@@ -149,10 +154,11 @@ async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
         created_at=now,
         updated_at=now,
     )
-    await call.store.projects.add(new)
-    call.services.directory.put_project(new)
-    call.tell(audience(call, new.id), ProjectCreated(project=new), project_id=new.id)
-    return ProjectResult(new)
+    made = await call.store.projects.add(new, payload.key)
+    call.services.directory.put_project(made)
+    if made.id == new.id:
+        call.tell(audience(call, new.id), ProjectCreated(project=new), project_id=new.id)
+    return ProjectResult(made)
 
 
 async def list_projects(call: Call[PagePayload]) -> ProjectsResult:

@@ -30,10 +30,15 @@ MAX_TOLD: Final = 1_000_000
 
 
 class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
-    """What to call the version."""
+    """What to call the version.
+
+    `key` is its maker's own name for it. A version with the same `key` is not made twice, so it can
+    be asked for again when no acknowledgement came.
+    """
 
     name: Line | None = None
     message: Note = ""
+    key: Id | None = None
 
 
 class VersionPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -96,8 +101,9 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
     await call.services.saver.save_project(payload.project_id, call.user.id)
-    async with call.store.versions.create(new) as done:
-        _tell(call, VersionCreated(version=done.result))
+    async with call.store.versions.create(new, payload.key) as done:
+        if done.result.id == new.id:
+            _tell(call, VersionCreated(version=done.result))
     return VersionResult(done.result)
 
 

@@ -49,8 +49,16 @@ def project(connection: Connection, project_id: str) -> Project | None:
     return None if row is None else _project(connection, row)
 
 
-def add_project(connection: Connection, added: Project) -> None:
-    """Add a project with its members.
+def made_before(connection: Connection, user_id: str, key: str) -> Project | None:
+    """Return the project that a user has made with this key, if the user is still in it."""
+    row = connection.execute(
+        "SELECT project_id FROM members WHERE user_id = ? AND client_key = ?", (user_id, key)
+    ).fetchone()
+    return None if row is None else project(connection, row[0])
+
+
+def add_project(connection: Connection, added: Project, key: str | None = None) -> None:
+    """Add a project with its members, by the key that its owner knows it by.
 
     Raises:
         EventError: one of its owners has too many (`RATE_LIMIT_EXCEEDED`).
@@ -81,7 +89,7 @@ def add_project(connection: Connection, added: Project) -> None:
         ),
     )
     for member in added.members:
-        set_role(connection, added.id, member.user.id, member.role)
+        set_role(connection, added.id, member.user.id, member.role, key)
 
 
 def update_project(
@@ -113,12 +121,16 @@ def delete_project(connection: Connection, project_id: str) -> None:
     connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
 
 
-def set_role(connection: Connection, project_id: str, user_id: str, role: Role) -> None:
-    """Make a user a member, or change a member's role."""
+def set_role(
+    connection: Connection, project_id: str, user_id: str, role: Role, key: str | None = None
+) -> None:
+    """Make a user a member, who knows the project by a key or by none, or change a member's
+    role.
+    """
     connection.execute(
-        "INSERT INTO members VALUES (?, ?, ?) "
+        "INSERT INTO members (project_id, user_id, role, client_key) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role",
-        (project_id, user_id, role),
+        (project_id, user_id, role, key),
     )
     if role is not Role.OWNER:
         _end_invitations(connection, project_id, user_id)

@@ -233,4 +233,13 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE TRIGGER files_changed AFTER UPDATE OF revision ON projects
         FOR EACH ROW WHEN (NEW.id = 'workspace') EXECUTE FUNCTION files_changed();
     """,
+    # A project and a version are made once, however often that is asked for.
+    """
+    ALTER TABLE members ADD COLUMN client_key TEXT COLLATE "C";
+    CREATE UNIQUE INDEX members_of_maker ON members (user_id, client_key)
+        WHERE client_key IS NOT NULL;
+    ALTER TABLE versions ADD COLUMN client_key TEXT COLLATE "C";
+    CREATE UNIQUE INDEX versions_of_maker ON versions (project_id, created_by, client_key)
+        WHERE client_key IS NOT NULL;
+    """,
 )

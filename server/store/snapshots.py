@@ -86,13 +86,21 @@ def version(connection: Connection, project_id: str, version_id: str) -> Version
     return _from_row(row)
 
 
-def create(connection: Connection, new: Version) -> Steps[Version]:
-    """Take a snapshot. The `file_count` of the given version is ignored. Automatic versions do not
-    count among those that a project may have.
+def create(connection: Connection, new: Version, key: str | None = None) -> Steps[Version]:
+    """Take a snapshot, unless its maker has taken one of the project with this `key` before. Return
+    the version that is there. The `file_count` of the given version is ignored. Automatic versions
+    do not count among those that a project may have.
 
     Raises:
         EventError: the project has too many versions (`RATE_LIMIT_EXCEEDED`), or is not there.
     """
+    if key is not None:
+        row = connection.execute(
+            _SELECT + "WHERE v.project_id = ? AND v.created_by = ? AND v.client_key = ?",
+            (new.project_id, new.created_by, key),
+        ).fetchone()
+        if row is not None:
+            return _from_row(row)
     _check_room(connection, new.project_id)
     present = trees.of_project(connection, new.project_id)
     tree = trees.begin(connection, new.project_id)
@@ -102,7 +110,7 @@ def create(connection: Connection, new: Version) -> Steps[Version]:
         "UPDATE projects SET versioned = revision, unversioned_since = NULL WHERE id = ?",
         (new.project_id,),
     )
-    return _add(connection, new, tree)
+    return _add(connection, new, tree, key)
 
 
 def compared(
@@ -292,13 +300,13 @@ def _check_room(connection: Connection, project_id: str) -> None:
         )
 
 
-def _add(connection: Connection, new: Version, tree: int) -> Version:
+def _add(connection: Connection, new: Version, tree: int, key: str | None = None) -> Version:
     connection.execute(
         "INSERT INTO versions (id, project_id, name, message, created_at, created_by, tree, "
-        "automatic) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "automatic, client_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(new.id, new.project_id, new.name, new.message, new.created_at, new.created_by),
-            *(tree, int(new.automatic)),
+            *(tree, int(new.automatic), key),
         ),
     )
     return version(connection, new.project_id, new.id)

@@ -329,4 +329,16 @@ STEPS: Final = (
 
     CREATE INDEX sessions_by_end ON sessions (expires_at);
     """,
+    # A project and a version are made once, however often that is asked for.
+    """
+    -- client_key: what the member knows the project by that they have made.
+    ALTER TABLE members ADD COLUMN client_key TEXT;
+    CREATE UNIQUE INDEX members_of_maker ON members (user_id, client_key)
+        WHERE client_key IS NOT NULL;
+
+    -- client_key: what the maker knows the version by.
+    ALTER TABLE versions ADD COLUMN client_key TEXT;
+    CREATE UNIQUE INDEX versions_of_maker ON versions (project_id, created_by, client_key)
+        WHERE client_key IS NOT NULL;
+    """,
 )

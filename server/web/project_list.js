@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { Ago, Avatar, Dialog, Icon, html, useSubmit } from "./html.js";
 import { Invitations } from "./inviting.js";
+import { keeper, make } from "./making.js";
 import { closeProject } from "./project.js";
 import { enterProject } from "./route.js";
 import { ask, isMe } from "./session.js";
@@ -40,9 +41,11 @@ export function ProjectList({ app }) {
 }
 
 function NewProject({ close }) {
+  // Whoever tries again with the same words means the same project.
+  const [keyOf] = useState(keeper);
   const submit = useSubmit(async (event) => {
     const values = Object.fromEntries(new FormData(event.target));
-    const answer = await attempt(() => ask("project:create", values));
+    const answer = await attempt(() => make("project:create", values, keyOf(values)));
     if (!answer) return;
     close();
     await attempt(() => enterProject(answer.project.id));

@@ -35,7 +35,7 @@ export class Refusal extends Error {
 }
 
 /** No acknowledgement came in time: what was asked for may have been done. */
-class NoAnswer extends Error {
+export class NoAnswer extends Error {
   constructor() {
     super(NO_ANSWER);
     this.name = "NoAnswer";

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { Ago, Dialog, Icon, IconButton, html, useSubmit } from "./html.js";
+import { make } from "./making.js";
 import { mayEdit } from "./project.js";
 import { ask } from "./session.js";
 import { settled } from "./shared_files.js";
@@ -15,7 +16,7 @@ export function Versions({ app }) {
     const form = event.target;
     const name = new FormData(form).get("name").trim() || undefined;
     await settled();
-    await attempt(() => ask("version:create", { projectId, name }).then(() => form.reset()));
+    await attempt(() => make("version:create", { projectId, name }).then(() => form.reset()));
   });
   const compare = async (version) => {
     const payload = { projectId, versionId: version.id };

@@ -242,6 +242,25 @@ export function comeOnline(page) {
   });
 }
 
+/** Let a page's connection break when the answers to its next events of this name come, unheard. */
+export function breakAtAnswer(page, event, times = 1) {
+  const breakIt = async ([name, most]) => {
+    const { socket } = await import("/web/session.js");
+    const { emit } = socket;
+    let left = most;
+    socket.emit = function (event, ...rest) {
+      if (event !== name || left === 0) return emit.call(this, event, ...rest);
+      left -= 1;
+      const callback = rest.pop();
+      return emit.call(this, event, ...rest, () => {
+        socket.io.engine.close();
+        callback(new Error("socket has been disconnected"));
+      });
+    };
+  };
+  return alter(page, breakIt, [event, times]);
+}
+
 /** Let a page never hear the answer to its next event of each of these names. */
 export function loseAnswers(page, events) {
   const lose = async (names) => {

@@ -8,6 +8,7 @@ import test from "node:test";
 import {
   alter,
   becomes,
+  breakAtAnswer,
   button,
   comeIn,
   comeOnline,
@@ -60,6 +61,38 @@ test("a double click is one, and so is a second Enter", async () => {
       .filter(Boolean);
   });
   assert.deepEqual(sent, ["project:create", "file:change"]);
+});
+
+test("what was made is not made again where the answer was lost", async () => {
+  const carol = await comeIn("carol");
+  await button(carol, "New project").click();
+  await carol.getByLabel("Name", { exact: true }).fill("Worst moment");
+  await breakAtAnswer(carol, "project:create");
+  await button(carol, "Create").click();
+  await button(carol, "New file").waitFor();
+  await carol.getByRole("tab", { name: "Versions" }).click();
+  const name = carol.getByLabel("Name of the version");
+  await name.fill("Once");
+  await breakAtAnswer(carol, "version:create");
+  await button(carol, "Take").click();
+  await becomes(() => name.inputValue(), "");
+  assert.equal(await button(carol, "Compare").count(), 1);
+  // The answer is lost twice, and then one does it by hand.
+  await button(carol, "All projects").click();
+  await button(carol, "New project").click();
+  await carol.getByLabel("Name", { exact: true }).fill("Still worse");
+  await breakAtAnswer(carol, "project:create", 2);
+  await button(carol, "Create").click();
+  await carol.getByText("The server did not answer").waitFor();
+  await button(carol, "Create").click();
+  await button(carol, "New file").waitFor();
+  await button(carol, "All projects").click();
+  const projects = carol.getByRole("main").getByRole("strong");
+  await becomes(async () => (await projects.allTextContents()).sort(), [
+    "Still worse",
+    "Todo list",
+    "Worst moment",
+  ]);
 });
 
 test("back and forward go from file to file, and to the line where one was", async () => {

@@ -1307,11 +1307,14 @@ class PresentResult(TypedDict):
 
 
 class ProjectCreatePayload(Payload):
-    """What a new project is."""
+    """What a new project is. `key` is its maker's own name for it. A project with the same `key` is
+    not made twice, so it can be asked for again when no acknowledgement came.
+    """
 
     name: str
     description: NotRequired[str]
     type: NotRequired[Literal["api", "cli", "data", "library", "other", "web"]]
+    key: NotRequired[str | None]
 
 
 class ProjectCreated(TypedDict):
@@ -1666,11 +1669,14 @@ class VersionCompareResult(TypedDict):
 
 
 class VersionCreatePayload(Payload):
-    """What to call the version."""
+    """What to call the version. `key` is its maker's own name for it. A version with the same `key`
+    is not made twice, so it can be asked for again when no acknowledgement came.
+    """
 
     projectId: str
     name: NotRequired[str | None]
     message: NotRequired[str]
+    key: NotRequired[str | None]
 
 
 class VersionCreated(TypedDict):

@@ -20,13 +20,24 @@ class Projects:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def add(self, project: Project) -> None:
-        """Add a project.
+    async def add(self, project: Project, key: str | None = None) -> Project:
+        """Add a project, unless its owner has made one with this `key` before. Return the one that
+        is there.
 
         Raises:
             EventError: its owner has too many (`RATE_LIMIT_EXCEEDED`).
         """
-        await self._desk.run(lambda c: membership.add_project(c, project))
+
+        def work(connection: Connection) -> Project:
+            if key is not None:
+                [owner] = project.members
+                before = membership.made_before(connection, owner.user.id, key)
+                if before is not None:
+                    return before
+            membership.add_project(connection, project, key)
+            return project
+
+        return await self._desk.run(work)
 
     async def found_or_added(self, project: Project) -> Project | None:
         """Return the project that has the id of this one. If there is none, add this one."""

@@ -27,13 +27,16 @@ class Versions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def create(self, new: Version) -> AbstractAsyncContextManager[Done[Version]]:
-        """Make a version of a project's files, in steps; see `Desk.in_steps`.
+    def create(
+        self, new: Version, key: str | None = None
+    ) -> AbstractAsyncContextManager[Done[Version]]:
+        """Make a version of a project's files, in steps; see `snapshots.create` and
+        `Desk.in_steps`.
 
         Raises:
             EventError: the project has too many (`RATE_LIMIT_EXCEEDED`).
         """
-        return self._desk.in_steps(lambda c: snapshots.create(c, new))
+        return self._desk.in_steps(lambda c: snapshots.create(c, new, key))
 
     def restore(
         self,

@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -62,6 +63,42 @@ async def test_a_new_project_is_its_creators(connect: Connect) -> None:
     assert [one["name"] for one in listed] == ["Mine", "Todo list"]
     listed = (await other.ask("project:list"))["projects"]
     assert [one["name"] for one in listed] == ["Todo list"]
+
+
+async def test_a_project_that_is_asked_for_again_is_made_once(connect: Connect) -> None:
+    ada, second, bob = [await acting(connect, name) for name in ("ada", "ada", "bob")]
+    wanted = {"name": "Mine", "key": "k"}
+    await ada.emit("project:create", wanted)
+    made = (await second.hear("project:created"))[0]["project"]
+    # The server has made it, and nobody hears the answer.
+    ada.abort()
+    ada = await acting(connect, "ada")
+    again = [await one.ask("project:create", wanted) for one in (ada, second)]
+    assert again == [{"ok": True, "project": made}] * 2
+    assert await ada.news() == await second.news() == []
+    # On two connections at the same time.
+    wanted["key"] = "l"
+    both = await asyncio.gather(*[one.ask("project:create", wanted) for one in (ada, second)])
+    assert len({answer["project"]["id"] for answer in both}) == 1
+    # A key is its maker's own.
+    other = (await bob.ask("project:create", {"name": "His", "key": "k"}))["project"]
+    assert (other["name"], other["members"][0]["user"]) == ("His", BOB)
+
+
+@pytest.mark.parametrize("end", ["project:delete", "project:leave"])
+async def test_a_key_ends_with_what_was_made(connect: Connect, end: str) -> None:
+    """Whoever has left a project learns nothing of it by its key."""
+    ada, bob = await acting(connect, "ada"), await acting(connect, "bob")
+    wanted = {"name": "Mine", "key": "k"}
+    before = (await ada.ask("project:create", wanted))["project"]["id"]
+    await ada.ask("project:share", share(before, "bob", "owner"))
+    assert (await ada.ask(end, {"projectId": before, "forGood": True}))["ok"]
+    after = (await ada.ask("project:create", wanted))["project"]
+    assert after["id"] != before
+    listed = (await bob.ask("project:list"))["projects"]
+    assert [one["id"] for one in listed if one["name"] == "Mine"] == (
+        [before] if end == "project:leave" else []
+    )
 
 
 async def test_to_a_stranger_a_project_does_not_exist(connect: Connect) -> None:

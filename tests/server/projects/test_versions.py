@@ -80,6 +80,30 @@ async def test_a_version_is_created_listed_and_deleted(connect: Connect) -> None
         assert error["code"] == "NOT_FOUND"
 
 
+async def test_a_version_that_is_asked_for_again_is_made_once(connect: Connect) -> None:
+    ada, bob = await connect(), await connect()
+    for one, user in ((ada, "user-456"), (bob, "user-789")):
+        await one.ask("project:join", {**PROJECT, "userId": user})
+    wanted = {**PROJECT, "name": "First", "key": "k"}
+    await ada.emit("version:create", wanted)
+    made = (await bob.hear("version:created"))[0]["version"]
+    # The server has made it, and nobody hears the answer.
+    ada.abort()
+    ada, second = await connect(), await connect()
+    for one in (ada, second):
+        await one.ask("project:join", {**PROJECT, "userId": "user-456"})
+    await put(bob, "new.txt", "one", "created")
+    again = await asyncio.gather(*[one.ask("version:create", wanted) for one in (ada, second)])
+    assert again == [{"ok": True, "version": made}] * 2
+    assert "version:created" not in [event for event, _ in await second.news()]
+    # A key is its maker's own, and names nothing that is gone.
+    other = (await bob.ask("version:create", {**wanted, "name": "His"}))["version"]
+    assert (other["name"], other["fileCount"]) == ("His", 3)
+    await bob.ask("version:delete", {**PROJECT, "versionId": made["id"]})
+    anew = (await ada.ask("version:create", wanted))["version"]
+    assert (anew["name"], anew["fileCount"]) == ("First", 3)
+
+
 async def test_comparing(connect: Connect) -> None:
     client = await connect()
     version = (await client.ask("version:create", PROJECT))["version"]["id"]

@@ -25,9 +25,9 @@ def filled(directory: Path) -> SqliteSession:
         "revision, created_at, updated_at, tree, message_count) SELECT 'p' || i, 'P', '', 'web', "
         "NULL, 0, '', '', i + 1, 0 FROM n",
         f"{_NUMBERS.format(PROJECTS)} INSERT INTO trees SELECT i + 1, 0, 0 FROM n",
-        f"{_NUMBERS.format(PROJECTS)} INSERT INTO members SELECT 'p' || i, 'other', 'editor' "
-        "FROM n WHERE i",
-        "INSERT INTO members VALUES ('p0', 'ada', 'owner')",
+        f"{_NUMBERS.format(PROJECTS)} INSERT INTO members SELECT 'p' || i, 'other', "
+        "'editor', NULL FROM n WHERE i",
+        "INSERT INTO members VALUES ('p0', 'ada', 'owner', NULL)",
         f"{_NUMBERS.format(VERSIONS)} INSERT INTO versions (id, project_id, name, message, "
         "created_at, created_by, tree) SELECT 'v' || i, 'p0', 'V', '', '', 'ada', 10000 + i FROM n",
         f"{_NUMBERS.format(VERSIONS)} INSERT INTO trees SELECT 10000 + i, {FILES}, {FILES} FROM n",

@@ -47,7 +47,7 @@ def old(tmp_path: Path) -> Path:
 def test_the_first_tables_become_the_present_ones(old: Path) -> None:
     for _ in range(2):
         with contextlib.closing(Sqlite(old).connect()) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (16,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (17,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert contents.files(connection, "p") == [
                 File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),

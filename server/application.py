@@ -12,9 +12,9 @@ from typing import Final
 
 from engineio_min import Request
 from engineio_min.errors import Code, RequestRefused
-from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
-from server.ai.answers import Chat
+from server.accounts.failed_logins import FailedLogins
+from server.ai.answers import Answers
 from server.api.announcements import Announcement
 from server.api.envelope import timestamp
 from server.api.errors import EventError
@@ -112,13 +112,13 @@ class Application:
         self.uploads = Uploads(self.tuning.monotonic)
         self.tickets = Tickets(self.tuning.monotonic)
         self.untold = Untold()
-        self.attempts = FailedAttempts(self.tuning.monotonic)
+        self.failed_logins = FailedLogins(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = self._workspace()
         self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
         self.housekeeping = Housekeeping(self, lambda: self.node.membership.does(HOUSEKEEPING))
-        self.chat = Chat(self, provider_of(settings, self.background), settings.ai_timeout)
+        self.answers = Answers(self, provider_of(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self._host_check = host_check(settings.host, settings.cors_origins)
         self.io = Server(
@@ -138,7 +138,7 @@ class Application:
             node=settings.node_name,
         )
         self.cluster_presence = ClusterPresence(
-            self.io, self.sockets, self.presence, self.typing, self.chat.being_made
+            self.io, self.sockets, self.presence, self.typing, self.answers.being_made
         )
         self.departures = Departures(self, self.tuning.lock_grace)
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
@@ -253,7 +253,7 @@ class Application:
         if self.settings.shares_database:
             await self.cluster_presence.end()
             await Drain(self.io).run(self.tuning.move)
-            await self.chat.finish(self.tuning.finish)
+            await self.answers.finish(self.tuning.finish)
         self.stopping = True
         self.io.stop_accepting()
         notifications.deliver(
@@ -262,7 +262,7 @@ class Application:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.tuning.drain):
                 await self.dispatcher.drained()
-                await self.chat.close()
+                await self.answers.close()
         await self.cluster_presence.stop()
         await self.housekeeping.stop()
         await self.background.close()
@@ -371,7 +371,7 @@ class Application:
 
     def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         return {
-            "assistant_requests": ("Answers that are being made", lambda: len(self.chat)),
+            "assistant_requests": ("Answers that are being made", lambda: len(self.answers)),
             "database_commits_total": (
                 "Transactions that have changed something",
                 lambda: self.database.commits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engineio_min import CorsOptions
-from server.ai.builtin import BuiltinProvider
+from server.ai.builtin.provider import BuiltinProvider
 from server.ai.local import LocalProvider
 from server.ai.provider import Provider
 from server.background import Background

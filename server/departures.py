@@ -31,7 +31,7 @@ class Departures:
 
     def part(self, socket: Socket) -> None:
         """Take a socket whose user has signed out from its rooms, locks and answers."""
-        self._services.chat.abandon(socket.id)
+        self._services.answers.abandon(socket.id)
         self._leave_projects(self._services.own_call(socket), keep_locks=False)
         for room in socket.rooms - {socket.id}:
             socket.leave(room)
@@ -47,11 +47,11 @@ class Departures:
         user = call.identity.user
         if user is not None and not services.cluster_presence.is_connected(user.id):
             services.presence.forget(user.id)
-        answers = services.chat.orphan(socket.id)
+        answers = services.answers.orphan(socket.id)
         if call.silent:
             services.locks.orphan(socket.id, lambda _: None)
             if services.stopping:
-                services.chat.abandon(socket.id)
+                services.answers.abandon(socket.id)
             return
         services.locks.orphan(socket.id, partial(self._orphaned, socket.id))
         if answers:
@@ -61,7 +61,7 @@ class Departures:
         """Release the locks, and stop the answers, of a socket that was lost a while ago."""
         del self.graces[socket_id]
         lock_news.release_all(self._services, socket_id)
-        self._services.chat.grace_over(socket_id)
+        self._services.answers.grace_over(socket_id)
 
     def close(self) -> None:
         """Cancel all timers."""

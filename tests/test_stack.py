@@ -83,7 +83,7 @@ FLOORS: Mapping[str, Floors] = {
         # The state that handlers ask, in memory.
         (
             "people/",
-            "accounts/attempts.py",
+            "accounts/failed_logins.py",
             "cluster/membership.py",
             "documents/open_documents.py",
             "live/cluster_presence.py",
@@ -103,7 +103,7 @@ FLOORS: Mapping[str, Floors] = {
         # What an event is given: it names the state, which knows no event.
         ("api/services.py", "api/registry.py"),
         # The events of a folder whose state is below.
-        ("people/notifications.py", "people/talking.py", "people/users.py"),
+        ("people/notifications.py", "people/chat.py", "people/users.py"),
         ("live/",),
         ("documents/",),
         ("projects/",),

@@ -17,8 +17,8 @@ from typing import Final
 from argon2 import PasswordHasher
 
 from engineio_min.limits.addresses import network_of
-from server.accounts.attempts import subject_of
 from server.accounts.deadlines import Deadlines
+from server.accounts.failed_logins import subject_of
 from server.accounts.passwords import Passwords
 from server.api import node_events
 from server.api.envelope import timestamp
@@ -233,10 +233,10 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
     services, username = call.services, call.payload.username
     address = call.socket.handshake.address
     subject = subject_of(address, username)
-    async with services.attempts.turn(subject):
+    async with services.failed_logins.turn(subject):
         user = await services.auth.verify(address, username, call.payload.password)
         if user is None:
-            services.attempts.failed(subject)
+            services.failed_logins.failed(subject)
             if services.settings.shares_database:
                 # The other servers count the failure too, so that guessing at several of them gives
                 # no more tries.

@@ -8,8 +8,8 @@ from typing import Literal
 
 from server.ai.answer_text import AnswerText
 from server.ai.blocks import Begin, Piece
-from server.ai.chat import AiMessagePayload
 from server.ai.context import Asked
+from server.ai.conversation import AiMessagePayload
 from server.ai.proposals import Proposals
 from server.api.ai_announcements import AiMessage, CodeChunk, CodeStarted
 from server.api.announcements import Announcement

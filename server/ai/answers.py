@@ -24,8 +24,8 @@ import msgspec
 from server.ai.answer_making import AnswerMaker
 from server.ai.answer_request import AnswerRequest
 from server.ai.answer_text import MAX_ANSWER, AnswerText
-from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
 from server.ai.context import Asked
+from server.ai.conversation import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
 from server.ai.proposals import Proposals
 from server.ai.provider import Provider
 from server.api import node_events
@@ -46,7 +46,7 @@ _ASK_SECONDS: Final = 1.0
 """Seconds for which other nodes are waited for."""
 
 
-class Chat:
+class Answers:
     """The answers that are being made. `timeout` is how many seconds one answer may take."""
 
     def __init__(self, services: Services, provider: Provider, timeout: float) -> None:

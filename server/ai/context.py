@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from server.ai import reading, relevance
+from server.ai import file_texts, relevance
 from server.ai.provider import Excerpt, Material, Sources
 from server.api.records import ContextReason, File, Selection
 from server.background import Background, Worker, WorkFailed
@@ -78,7 +78,7 @@ async def _gather(gathering: _Gathering, worker: Worker) -> None:
     if not words["terms"] or gathering.material.left < _LEAST:
         return
     found: list[tuple[str, int]] = []
-    async for texts in reading.texts_of(gathering.sources):
+    async for texts in file_texts.texts_of(gathering.sources):
         found += await worker.call(relevance.scores, texts, words["terms"])
     found.sort(key=lambda one: (-one[1], one[0]))
     new = [by_path[path] for path, _ in found if path not in gathering.seen]
@@ -93,7 +93,7 @@ async def _add(gathering: _Gathering, reason: ContextReason, files: Iterable[Fil
         if one.media_type is not None:
             gathering.seen.add(one.path)
             material.left_out.append(one.path)
-    async for texts in reading.texts_of(gathering.sources, new):
+    async for texts in file_texts.texts_of(gathering.sources, new):
         by_path = {file.path: file for file in new}
         for path, text in texts:
             gathering.seen.add(path)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from server.ai.answer_request import AnswerRequest
-from server.ai.chat import ChatContext
 from server.ai.context import gather
+from server.ai.conversation import ChatContext
 from server.ai.provider import Material, Question, Sources
 from server.api.records import AiContext, ChatMessage, ContextFile, File
 from server.api.services import Services

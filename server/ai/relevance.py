@@ -10,6 +10,9 @@ MAX_WORDS: Final = 500
 MAX_TERMS: Final = 20
 """Words of a message that are searched for."""
 
+Texts = list[tuple[str, str]]
+"""Paths and the texts of their files."""
+
 _WORD: Final = re.compile(r"[^\s`'\"(),;<>]{1,1024}")
 _TERM: Final = re.compile(r"[A-Za-z_$][\w$]{3,63}")
 _COMMON: Final = frozenset(
@@ -40,7 +43,7 @@ def words_of(message: str) -> dict[str, list[str]]:
     return {"named": [*added, *others], "terms": list(terms)[:MAX_TERMS]}
 
 
-def scores(texts: list[tuple[str, str]], terms: list[str]) -> list[tuple[str, int]]:
+def scores(texts: Texts, terms: list[str]) -> list[tuple[str, int]]:
     """Return the paths of the texts that have some of these terms, each with a score.
 
     A term in a path counts three times. A term that looks like a name of code counts twice.

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from server.accounts.attempts import FailedAttempts
+from server.accounts.failed_logins import FailedLogins
 from server.api.announcements import Announcement
 from server.api.envelope import Source
 from server.api.errors import Code, EventError
@@ -158,7 +158,7 @@ class Services(Protocol):
     tickets: Tickets
     untold: Untold
     rates: RateLimiter
-    attempts: FailedAttempts
+    failed_logins: FailedLogins
     background: Background
     # Whether the clients are on their way to other servers, and whether nothing is served any more.
     draining: bool
@@ -167,7 +167,7 @@ class Services(Protocol):
     @property
     def auth(self) -> Sessions: ...
     @property
-    def chat(self) -> Assistant: ...
+    def answers(self) -> Assistant: ...
     @property
     def workspace(self) -> Mirror: ...
     @property
@@ -212,7 +212,7 @@ class Sessions(Protocol):
 
 
 class Assistant(Protocol):
-    """Makes the answers of the chat; see `Chat`."""
+    """Makes the answers of the chat; see `Answers`."""
 
     @property
     def assistant(self) -> AssistantRecord: ...

@@ -106,7 +106,7 @@ class Changes:
         elif kind == "lock":
             self._services.lock_requests.token_ended(int(name))
         elif kind == "failure":
-            self._services.attempts.failed(name)
+            self._services.failed_logins.failed(name)
         elif kind == "user":
             user, _ = await self._services.store.accounts.find(name)
             if user is not None:
@@ -176,7 +176,7 @@ class Changes:
                 continue
             for socket in services.sockets.of_user(user_id):
                 if room in socket.rooms:
-                    services.chat.withdraw(project_id, user_id)
+                    services.answers.withdraw(project_id, user_id)
                     depart(services.own_call(socket), project_id)
                     deleted = ProjectDeleted(project_id=project_id)
                     services.tell(socket.id, deleted, project_id=project_id)

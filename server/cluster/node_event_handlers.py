@@ -85,12 +85,12 @@ class NodeEventHandlers:
     # -- projects
 
     def _member_gone(self, project_id: str, user_id: str) -> None:
-        self._services.chat.withdraw(project_id, user_id)
+        self._services.answers.withdraw(project_id, user_id)
         for socket in self._services.sockets.of_user(user_id):
             depart(self._services.own_call(socket), project_id)
 
     async def _project_gone(self, project_id: str) -> None:
-        self._services.chat.project_deleted(project_id)
+        self._services.answers.project_deleted(project_id)
         inside = self._services.io.local.to(project_room(project_id))
         for socket in await inside.fetch_sockets():
             if isinstance(socket, Socket):
@@ -129,8 +129,8 @@ class NodeEventHandlers:
     # -- answers
 
     def _answers(self, project_id: str) -> list[Any]:
-        answers = self._services.chat.answering(project_id)
+        answers = self._services.answers.answering(project_id)
         return [msgspec.to_builtins(answer) for answer in answers]
 
     def _answer_cancelled(self, request_id: str, user_id: str) -> None:
-        self._services.chat.cancel(request_id, User(user_id, user_id))
+        self._services.answers.cancel(request_id, User(user_id, user_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from server.ai import chat
+from server.ai import conversation
 from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
 from server.api.types import ProjectPagePayload
@@ -15,35 +15,35 @@ _ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
 ASSISTANT: Final = (
     EventSpec(
         name="ai:message",
-        payload=chat.AiMessagePayload,
-        handler=chat.message,
-        result=chat.AiMessageResult,
+        payload=conversation.AiMessagePayload,
+        handler=conversation.message,
+        result=conversation.AiMessageResult,
         access=Access.EDITOR,
         rate=_ASSISTANT,
     ),
     EventSpec(
         name="ai:history",
         payload=ProjectPagePayload,
-        handler=chat.history,
-        result=chat.HistoryResult,
+        handler=conversation.history,
+        result=conversation.HistoryResult,
         access=Access.VIEWER,
     ),
     EventSpec(
         name="ai:cancel",
-        payload=chat.AiCancelPayload,
-        handler=chat.cancel,
-        result=chat.AiCancelResult,
+        payload=conversation.AiCancelPayload,
+        handler=conversation.cancel,
+        result=conversation.AiCancelResult,
     ),
     EventSpec(
         name="ai:applied",
-        payload=chat.AiAppliedPayload,
-        handler=chat.applied,
+        payload=conversation.AiAppliedPayload,
+        handler=conversation.applied,
         access=Access.EDITOR,
     ),
     EventSpec(
         name="ai:status",
-        payload=chat.AiStatusPayload,
-        handler=chat.status,
+        payload=conversation.AiStatusPayload,
+        handler=conversation.status,
         access=Access.EDITOR,
         rate=LIVE,
     ),

@@ -10,7 +10,7 @@ from server.api.types import PagePayload, ProjectPagePayload
 from server.live import cursors, presence
 from server.live import typing as typing_indicator
 from server.live.presence import LIVE
-from server.people import notifications, talking, users
+from server.people import chat, notifications, users
 
 _CHAT: Final = Rate("chat", burst=20, per_second=1)
 _SEARCH_PEOPLE: Final = Rate("people", burst=40, per_second=4)
@@ -18,24 +18,24 @@ _SEARCH_PEOPLE: Final = Rate("people", burst=40, per_second=4)
 PEOPLE: Final = (
     EventSpec(
         name="chat:message",
-        payload=talking.ChatMessagePayload,
-        handler=talking.message,
-        result=talking.ChatMessageResult,
+        payload=chat.ChatMessagePayload,
+        handler=chat.message,
+        result=chat.ChatMessageResult,
         access=Access.VIEWER,
         rate=_CHAT,
     ),
     EventSpec(
         name="chat:history",
         payload=ProjectPagePayload,
-        handler=talking.history,
-        result=talking.ChatHistoryResult,
+        handler=chat.history,
+        result=chat.ChatHistoryResult,
         access=Access.VIEWER,
     ),
     EventSpec(
         name="chat:read",
-        payload=talking.ChatReadPayload,
-        handler=talking.read,
-        result=talking.ChatReadResult,
+        payload=chat.ChatReadPayload,
+        handler=chat.read,
+        result=chat.ChatReadResult,
         access=Access.VIEWER,
     ),
     EventSpec(

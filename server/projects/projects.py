@@ -189,7 +189,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     call.services.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
     call.services.io.server_side_emit(node_events.PROJECT_GONE, project_id)
-    call.services.chat.project_deleted(project_id)
+    call.services.answers.project_deleted(project_id)
     # Including those of sockets that are gone, or that were never in the room.
     call.services.locks.withdraw(project_id, None, lambda _: None)
     for socket in await call.services.io.to(project_room(project_id)).local.fetch_sockets():
@@ -213,7 +213,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     project = found(project, project_id)
     role = services.directory.role(project_id, call.user.id)
     there = presence.page(services.presence, project_id, None, None)
-    answers = await services.chat.all_answering(project_id)
+    answers = await services.answers.all_answering(project_id)
     return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),
@@ -231,7 +231,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
         next_message=chat.next,
         answering=[one.request_id for one in answers],
         answers=answers,
-        assistant=services.chat.assistant,
+        assistant=services.answers.assistant,
     )
 
 

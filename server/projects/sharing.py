@@ -163,7 +163,7 @@ def _take_out(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> None:
     """Take the user's sockets out of the project, also those that are not in its room."""
-    call.services.chat.withdraw(project_id, user_id)
+    call.services.answers.withdraw(project_id, user_id)
     for socket in call.services.sockets.of_user(user_id):
         depart(call.services.own_call(socket), project_id)
     call.services.io.server_side_emit(node_events.MEMBER_GONE, project_id, user_id)

@@ -51,6 +51,6 @@ async def serving(
         running(directory / "open") as application,
         running(directory / "required", auth_mode="required") as guarded,
     ):
-        monkeypatch.setattr(application.chat.maker, "provider", Slow())
+        monkeypatch.setattr(application.answers.maker, "provider", Slow())
         await guarded.database.run(lambda c: accounts.add_user(c, ada, password, now))
         yield application, guarded

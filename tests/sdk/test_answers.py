@@ -11,8 +11,8 @@ import pytest
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, Unreachable, answers
 from ai_coding_assistant.answers import Answer
-from server.ai.answers import Chat
-from server.ai.chat import AiMessagePayload, AiMessageResult
+from server.ai.answers import Answers
+from server.ai.conversation import AiMessagePayload, AiMessageResult
 from server.api.services import Call
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.sdk.serving import PROPOSAL
@@ -91,7 +91,7 @@ async def test_an_answer_goes_on_while_the_connection_is_lost(
         await back()
         # The asker has entered the project that it is about.
         assert len(application.presence.page(PROJECT)[0]) == 1
-        [request_id] = [one.request_id for one in application.chat.answering(PROJECT)]
+        [request_id] = [one.request_id for one in application.answers.answering(PROJECT)]
         assert not waiting.done()
         ada.emit("ai:cancel", {"requestId": request_id})
         response = await patient(waiting)
@@ -108,14 +108,14 @@ async def test_an_answer_that_ended_while_the_connection_was_lost(
     async with asking(servers, connect) as (_, waiting, proxy):
         proxy.refusing = True
         proxy.cut()
-        chat = servers[0].chat
-        [request] = chat._requests.values()
+        answers = servers[0].answers
+        [request] = answers._requests.values()
         if fails:
             request.end("dropped")
         else:
-            chat.cancel(request.id, request.call.user)
+            answers.cancel(request.id, request.call.user)
             assert (await ended())["requestId"] == request.id
-        await eventually(lambda: not len(chat))
+        await eventually(lambda: not len(answers))
         assert not waiting.done()
         proxy.refusing = False
         if fails:
@@ -185,22 +185,22 @@ async def test_a_message_whose_acknowledgement_is_lost_is_asked_once(
     servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch, is_over: bool
 ) -> None:
     keys: list[str | None] = []
-    ask = Chat.ask
+    ask = Answers.ask
     async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
 
-        async def cut_off(chat: Chat, call: Call[AiMessagePayload]) -> AiMessageResult:
-            result = await ask(chat, call)
+        async def cut_off(answers: Answers, call: Call[AiMessagePayload]) -> AiMessageResult:
+            result = await ask(answers, call)
             keys.append(call.payload.key)
             if len(keys) == 1:
                 proxy.refusing = True
                 proxy.cut()
-                task = chat._requests[result.request_id].task
+                task = answers._requests[result.request_id].task
                 if is_over and task is not None:
                     await task
                 proxy.refusing = False
             return result
 
-        monkeypatch.setattr(Chat, "ask", cut_off)
+        monkeypatch.setattr(Answers, "ask", cut_off)
         ada = await connect(url=proxy.url)
         before = len((await ada.join_project(PROJECT))["messages"])
         response = await patient(asyncio.create_task(ada.send_ai_message("propose", PROJECT)))

@@ -88,8 +88,8 @@ async def test_a_worker_knows_little(
     monkeypatch.setenv("AI_API_KEY", "secret")
     assert await background.run("ada", calling(os.getenv, "AI_API_KEY")) is None
     assert await background.run("ada", calling(os.getenv, "PATH")) == os.environ["PATH"]
-    lean = "import sys; sys.path.insert(0, '.'); import server.ai.searches, server.ai.requests, "
-    lean += "server.projects.differences, server.background_worker; "
+    lean = "import sys; sys.path.insert(0, '.'); import server.ai.builtin.searches, "
+    lean += "server.ai.builtin.requests, server.projects.differences, server.background_worker; "
     lean += "print(len(sys.modules), 'asyncio' in sys.modules, 'msgspec' in sys.modules)"
     arguments = [sys.executable, "-I", "-S", "-c", lean]
     said = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True, text=True).stdout

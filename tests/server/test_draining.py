@@ -54,7 +54,7 @@ async def test_nobody_notices_that_a_node_ends(nodes: Nodes, tmp_path: Path) -> 
         ending = await stack.enter_async_context(
             running(tmp_path / "ending", tuning={"finish": PATIENCE}, **shared)
         )
-        ending.chat.maker.provider = provider
+        ending.answers.maker.provider = provider
         ada, bob = await nodes.client(ending, "ada"), await nodes.client(nodes.there, "bob")
         asked = await ada.ask("ai:message", {**PROJECT, "message": "Count"})
         await bob.hear("code:started")
@@ -92,11 +92,11 @@ async def test_nobody_notices_that_a_node_ends(nodes: Nodes, tmp_path: Path) -> 
 
 
 async def test_an_answer_that_takes_too_long_is_not_waited_for(nodes: Nodes) -> None:
-    nodes.here.chat.maker.provider = InTwoParts()
+    nodes.here.answers.maker.provider = InTwoParts()
     ada = await nodes.client(nodes.here, "ada")
     await ada.ask("ai:message", {**PROJECT, "message": "Count"})
-    await nodes.here.chat.finish(0.0)
-    assert len(nodes.here.chat) == 1
+    await nodes.here.answers.finish(0.0)
+    assert len(nodes.here.answers) == 1
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ async def test_a_session_is_one_on_all_nodes(nodes: Nodes) -> None:
 
 async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes) -> None:
     held = Held()
-    nodes.here.chat.maker.provider = held
+    nodes.here.answers.maker.provider = held
     ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
     asked = await ada.ask("ai:message", {**PROJECT, "message": "Hello"})
     request_id = asked["requestId"]
@@ -114,7 +114,7 @@ async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes)
     refused = await eve.ask("ai:cancel", {"requestId": request_id})
     assert refused["error"]["code"] == "NOT_FOUND"
     own = await nodes.client(nodes.there, "ada")
-    nodes.there.chat.maker.provider = Held()
+    nodes.there.answers.maker.provider = Held()
     assert (await own.ask("ai:message", {**PROJECT, "message": "And"}))["ok"]
     refused = await own.ask("ai:message", {**PROJECT, "message": "more"})
     assert refused["error"]["code"] == "RATE_LIMIT_EXCEEDED"

@@ -86,13 +86,13 @@ async def test_people_with_people(
 async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
     tuning = {"still": 0.1, "latest": 1.0}
     async with running(tmp_path, tuning=tuning, cors_origins=PLAIN) as application:
-        application.chat.maker.provider = Echo()
+        application.answers.maker.provider = Echo()
         await run("assistant.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
 async def test_every_text_can_be_read(tmp_path: Path, browser: str) -> None:
     async with running(tmp_path) as application:
-        application.chat.maker.provider = Echo()
+        application.answers.maker.provider = Echo()
         await run("looks.test.mjs", URL=application.url, CHROMIUM=browser)
 
 

@@ -54,7 +54,7 @@ def provide(nodes: Nodes, provider: type[Slow] | type[Echo]) -> None:
     """Let another assistant answer on both nodes: one, which hears what is said on either."""
     answering = provider()
     for node in (nodes.here, nodes.there):
-        node.chat.maker.provider = answering
+        node.answers.maker.provider = answering
 
 
 @pytest.fixture

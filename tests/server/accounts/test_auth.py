@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 import websockets
 
-from server.accounts.attempts import (
+from server.accounts.auth import MAX_SESSIONS, SESSION_SECONDS
+from server.accounts.failed_logins import (
     FREE_FAILURES,
     LONGEST_WAIT,
     QUIET,
-    FailedAttempts,
+    FailedLogins,
     subject_of,
 )
-from server.accounts.auth import MAX_SESSIONS, SESSION_SECONDS
 from server.api.errors import EventError
 from server.application import Application
 from server.background import Worker
@@ -189,7 +189,7 @@ async def test_attempts_at_once_know_of_each_other(connect: Connect) -> None:
 
 def test_the_wait_doubles_and_is_forgotten() -> None:
     clock = Clock()
-    attempts = FailedAttempts(clock)
+    attempts = FailedLogins(clock)
     waits = []
     for _ in range(FREE_FAILURES - 1):
         attempts.failed("a")

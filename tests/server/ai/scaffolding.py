@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.ai import scaffolds
-from server.ai.scaffolds import Scaffold
+from server.ai.builtin import scaffolds
+from server.ai.builtin.scaffolds import Scaffold
 
 
 def scaffold(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from server.ai.answer_text import MAX_ANSWER
-from server.ai.chat import AiMessagePayload
+from server.ai.conversation import AiMessagePayload
 from server.ai.provider import ProviderError
 from server.api.identity import identity_of
 from server.api.services import Call
@@ -32,7 +32,7 @@ from tests.waiting import PATIENCE
 @pytest.fixture
 def held(application: Application, monkeypatch: pytest.MonkeyPatch) -> Held:
     provider = Held()
-    monkeypatch.setattr(application.chat.maker, "provider", provider)
+    monkeypatch.setattr(application.answers.maker, "provider", provider)
     return provider
 
 
@@ -90,7 +90,7 @@ async def test_an_answer_outlives_the_connection_of_who_asked(connect: Connect, 
 async def test_an_answer_ends_with_the_grace(tmp_path: Path) -> None:
     async with running(tmp_path, tuning={"lock_grace": 0.01}) as application:
         held = Held()
-        application.chat.maker.provider = held
+        application.answers.maker.provider = held
         async with connected(application.port) as other:
             await other.ask("project:join", PROJECT)
             async with connected(application.port) as client:
@@ -124,7 +124,7 @@ async def test_an_answer_belongs_to_the_connection_that_came_back(
         await again.ask("project:join", {**PROJECT, "userId": "user-456"})
         await lose(application, client, other)
         client = again
-    assert len(application.chat) == 1
+    assert len(application.answers) == 1
     # This time nobody is back.
     await lose(application, client, other)
     _, response = await answer_of(other, request_id)
@@ -140,7 +140,7 @@ async def test_an_answer_of_no_project_ends_with_its_connection(
     await client.hear("code:chunk")
     await client.close()
     async with asyncio.timeout(PATIENCE):
-        while len(application.chat):
+        while len(application.answers):
             await other.ask("test:ping")
     assert held.left == 1
 
@@ -171,12 +171,12 @@ async def test_an_answer_that_is_cancelled_before_it_begins_ends_as_well(
     client = await connect()
     [socket] = application.io.sockets.values()
     call = Call(application, socket, identity_of(socket), AiMessagePayload(message="never mind"))
-    request_id = (await application.chat.ask(call)).request_id
+    request_id = (await application.answers.ask(call)).request_id
     # In the same turn of the loop: the answer's task has not taken a step.
-    application.chat.abandon(client.id)
+    application.answers.abandon(client.id)
     _, response = await answer_of(client, request_id)
     assert (response["content"], response["cancelled"]) == ("", True)
-    assert len(application.chat) == 0
+    assert len(application.answers) == 0
     assert held.left == 0
 
 
@@ -221,7 +221,7 @@ async def test_a_failing_provider(
 
 async def test_an_answer_takes_only_so_long(tmp_path: Path) -> None:
     async with running(tmp_path, ai_timeout=0.01) as application:
-        application.chat.maker.provider = Held()
+        application.answers.maker.provider = Held()
         async with connected(application.port) as client:
             request_id = await begin(client)
             _, error = await answer_of(client, request_id)
@@ -337,7 +337,7 @@ async def test_a_client_that_goes_before_its_message_is_stored_gets_no_answer(
 async def test_stopping_the_server_keeps_what_there_is(tmp_path: Path) -> None:
     async with AsyncExitStack() as clients, running(tmp_path) as application:
         provider = Held()
-        application.chat.maker.provider = provider
+        application.answers.maker.provider = provider
         client = await clients.enter_async_context(connected(application.port))
         await begin(client)
         await provider.queue.put("text so far")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.ai import builtin
-from server.ai.builtin import answer_to
+from server.ai.builtin import provider
+from server.ai.builtin.provider import answer_to
 from server.ai.provider import Question, Sources
 from server.api.records import File, Version
 from server.background import Background, Worker, WorkFailed
@@ -180,8 +180,8 @@ async def background() -> AsyncIterator[Background]:
 
 @given(st.text("a\n", max_size=40))
 def test_an_answer_is_cut_after_lines(text: str) -> None:
-    with patch.object(builtin, "_PIECE", 3):
-        pieces = list(builtin._pieces(text))
+    with patch.object(provider, "_PIECE", 3):
+        pieces = list(provider._pieces(text))
     assert "".join(pieces) == text
     assert all(piece.endswith("\n") and len(piece) > 3 for piece in pieces[:-1])
 

@@ -226,7 +226,7 @@ async def test_it_is_told_and_kept_and_what_is_written_anew_was_made_from_it(
     async with running(tmp_path) as application:
         held = Held()
         held.budget = 1_000
-        application.chat.maker.provider = held
+        application.answers.maker.provider = held
         async with connected(application.port) as client:
             joined = await client.ask("project:join", {**PROJECT, "userId": "user-456"})
             assert joined["assistant"] == {"provider": "held", "model": "by hand", "budget": 1_000}

@@ -18,7 +18,7 @@ PROJECT = {"projectId": "project-123"}
 async def test_a_real_model_answers_and_can_be_stopped_half_way(tmp_path: Path) -> None:
     async with running(tmp_path, ai_local="on") as application:
         # Enough of an answer, and soon.
-        application.chat.maker.provider = LocalProvider(60.0, most_tokens=12)
+        application.answers.maker.provider = LocalProvider(60.0, most_tokens=12)
         async with connected(application.port) as client, connected(application.port) as other:
             await other.ask("project:join", PROJECT)
             message = {"message": "Say hello.", **PROJECT}
@@ -30,9 +30,9 @@ async def test_a_real_model_answers_and_can_be_stopped_half_way(tmp_path: Path) 
             assert response["usage"]["completionTokens"] <= 12
             assert response["usage"]["promptTokens"] > 20
             assert (await answer_of(other, request))[1] == response
-            await application.chat.maker.provider.close()
+            await application.answers.maker.provider.close()
 
-            application.chat.maker.provider = LocalProvider(60.0, most_tokens=2_000)
+            application.answers.maker.provider = LocalProvider(60.0, most_tokens=2_000)
             message = {"message": "Count from one to one thousand, in words.", **PROJECT}
             request = (await client.ask("ai:message", message))["requestId"]
             for _ in range(3):

@@ -25,7 +25,7 @@ from tests.server.wire import Client, connected
 @pytest.fixture
 def held(application: Application, monkeypatch: pytest.MonkeyPatch) -> Held:
     provider = Held()
-    monkeypatch.setattr(application.chat.maker, "provider", provider)
+    monkeypatch.setattr(application.answers.maker, "provider", provider)
     return provider
 
 
@@ -168,7 +168,7 @@ async def test_edits_of_a_long_file_wait_for_the_end_of_their_block(
 async def test_it_is_made_from_what_is_typed_and_not_saved_yet(tmp_path: Path) -> None:
     async with running(tmp_path, tuning={"still": 600.0, "latest": 600.0}) as application:
         held = Held()
-        application.chat.maker.provider = held
+        application.answers.maker.provider = held
         async with connected(application.port) as client:
             await client.ask("project:join", {**PROJECT, "userId": "user-456"})
             await write(client, "a.txt", "one\n")
@@ -312,7 +312,7 @@ async def test_what_was_decided_while_the_answer_is_stored_comes_after_it(
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})
     request_id = await begin(client)
     storing, go_on = asyncio.Event(), asyncio.Event()
-    keep = application.chat.maker.keep
+    keep = application.answers.maker.keep
 
     async def late(*arguments: Any) -> Any:
         storing.set()
@@ -321,7 +321,7 @@ async def test_what_was_decided_while_the_answer_is_stored_comes_after_it(
 
     await held.queue.put("```a.py\nx\n```\n")
     await client.hear("ai:proposed")
-    monkeypatch.setattr(application.chat.maker, "keep", late)
+    monkeypatch.setattr(application.answers.maker, "keep", late)
     await held.queue.put(None)
     await storing.wait()
     await other.emit("ai:applied", decide(request_id, "rejected"))
@@ -358,7 +358,7 @@ async def test_who_comes_back_finds_the_answer_as_far_as_it_is(
     request_id = await begin(client)
     await held.queue.put("```a.py\nx\n```\nand ")
     await client.hear("ai:proposed")
-    while "and " not in application.chat.answering("project-123")[0].content:  # type: ignore[operator]
+    while "and " not in application.answers.answering("project-123")[0].content:  # type: ignore[operator]
         await client.hear("code:chunk")
     joined = await other.ask("project:join", {**PROJECT, "userId": "user-789"})
     assert joined["answering"] == [request_id]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from server.ai import scaffolds
+from server.ai.builtin import scaffolds
 from tests.programs import output
 from tests.server.ai.scaffolding import scaffold
 from tests.waiting import PATIENCE

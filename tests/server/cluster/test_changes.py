@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from server.accounts.attempts import FREE_FAILURES, subject_of
+from server.accounts.failed_logins import FREE_FAILURES, subject_of
 from server.api.errors import Code, EventError
 from server.api.records import User
 from server.application import Application
@@ -192,7 +192,7 @@ async def test_failed_logins_count_on_all_servers(cluster: Cluster) -> None:
 
 def has_to_wait(node: Application, subject: str) -> bool:
     try:
-        node.attempts.check(subject)
+        node.failed_logins.check(subject)
     except EventError:
         return True
     return False

@@ -10,14 +10,13 @@ import re
 import tomllib
 from typing import Final
 
-from server.ai import outlines
+from server.ai.builtin import outlines
+from server.ai.relevance import Texts
 
 MAX_DOTS: Final = 200
 """Dots in a line of TOML: the parser's time grows with the square of the dots in a key."""
 MAX_LISTED: Final = 100
 
-Texts = list[tuple[str, str]]
-"""Paths and the texts of their files."""
 Found = tuple[list[str], int]
 """The first `MAX_LISTED` lines, and how many there are."""
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from server.ai import builtin
-from server.ai.chat import MAX_MESSAGE
+from server.ai.builtin import provider
+from server.ai.conversation import MAX_MESSAGE
 from server.application import Application
 from server.store import messages
 from tests.server.ai.chatting import ADA, DOCUMENTED, PROJECT, TODO, Held, answer_of, ask
@@ -78,7 +78,7 @@ async def test_without_a_project_only_the_sender_hears(connect: Connect) -> None
     )
     events, response = await answer_of(client, request["requestId"])
     assert events[0] == "ai:message"
-    assert response["content"] == builtin.HELP
+    assert response["content"] == provider.HELP
     assert "No language model is configured" in response["content"]
     assert await other.news() == []
     assert (await client.ask("project:join", PROJECT))["messages"] == []
@@ -183,7 +183,7 @@ async def test_a_message_that_is_sent_again_is_asked_once(connect: Connect) -> N
 async def test_a_message_that_is_sent_again_is_not_one_too_many(
     connect: Connect, application: Application
 ) -> None:
-    application.chat.maker.provider = Held()
+    application.answers.maker.provider = Held()
     client = await connect()
     await client.ask("user:join", {"userId": "user-456"})
     first = await client.ask("ai:message", {**PROJECT, "message": "one", "key": "k"})

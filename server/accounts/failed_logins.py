@@ -53,7 +53,7 @@ class _Turn:
     users: int = 0
 
 
-class FailedAttempts:
+class FailedLogins:
     """The failures of each subject, a name from a network; `clock` returns seconds."""
 
     __slots__ = ("_by_subject", "_clock", "_turns")

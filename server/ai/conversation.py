@@ -1,4 +1,5 @@
-"""The events of the chat: `ai:message`, `ai:history`, `ai:cancel`, `ai:applied`, `ai:status`.
+"""The conversation with the assistant: `ai:message`, `ai:history`, `ai:cancel`, `ai:applied`,
+`ai:status`.
 
 How a message comes to its answer is in `answers`.
 """
@@ -107,7 +108,7 @@ class AiCancelResult(Record, frozen=True):
 
 async def message(call: Call[AiMessagePayload]) -> Record:
     """Write to the assistant; the answer comes as events with the acknowledged `requestId`."""
-    return await call.services.chat.ask(call)
+    return await call.services.answers.ask(call)
 
 
 async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
@@ -122,7 +123,7 @@ async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
 def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
     """Stop an answer that one has asked for."""
     request_id = call.payload.request_id
-    if not call.services.chat.cancel(request_id, call.user):
+    if not call.services.answers.cancel(request_id, call.user):
         raise EventError(
             Code.NOT_FOUND, f"request {request_id!r}: no answer of yours is being made"
         )
@@ -137,7 +138,7 @@ async def applied(call: Call[AiAppliedPayload]) -> None:
     payload = call.payload
     project_id, request_id, action_id = payload.project_id, payload.request_id, payload.action_id
     decision = Decision(payload.outcome, call.user)
-    if await call.services.chat.decide(call, request_id, action_id, decision):
+    if await call.services.answers.decide(call, request_id, action_id, decision):
         told = AiApplied(
             request_id=request_id,
             action_id=action_id,

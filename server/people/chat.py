@@ -1,4 +1,4 @@
-"""People talk to people: `chat:message`, `chat:history`, `chat:read`. No assistant is asked.
+"""The chat among people: `chat:message`, `chat:history`, `chat:read`. No assistant is asked.
 
 Whoever may see a project may talk there, also viewers, who are asked for their opinion. Whoever is
 mentioned with an @ gets a notification.

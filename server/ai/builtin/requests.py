@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from server.ai import relevance, scaffolds, tracebacks
+from server.ai import relevance
+from server.ai.builtin import scaffolds, tracebacks
 
 MAX_FRAMES: Final = 50
 """Frames of a traceback that are looked at, the innermost ones."""

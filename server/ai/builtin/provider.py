@@ -13,10 +13,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from server.ai import requests, scaffolds, searches, tracebacks
+from server.ai.builtin import requests, scaffolds, searches, tracebacks
+from server.ai.builtin.searches import MAX_LISTED, listed
+from server.ai.file_texts import MAX_BYTES, texts_of
 from server.ai.provider import ProviderError, Question, Sources
-from server.ai.reading import MAX_BYTES, texts_of
-from server.ai.searches import MAX_LISTED, listed
 from server.api.records import File, Usage
 from server.background import Background, Worker, WorkFailed
 from server.projects.comparing import compare

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from server.ai.provider import Sources
-from server.ai.searches import Texts
+from server.ai.relevance import Texts
 from server.api.records import File
 
 MAX_FILES: Final = 2_000

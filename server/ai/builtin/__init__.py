@@ -1,0 +1,1 @@
+"""The provider without a model: what it understands, looks for and writes by itself."""

@@ -1,6 +1,6 @@
 """A client's place in one namespace on the wire: what CONNECT, its answer, and DISCONNECT cause.
 
-    wish() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
+    intend() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
 
 A membership outlives its connections: what is emitted while there is none waits in `outbox.py`.
 What comes in is in `inbox.py`, what CONNECT carries in `credentials.py`. Which connection carries
@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from socketio_min.client.credentials import Credentials, read_acceptance, read_refusal
 from socketio_min.client.handler_calls import HandlerCalls, HandlerRunner
 from socketio_min.client.inbox import Inbox, InboxLink
+from socketio_min.client.intents import Intent, Intents
 from socketio_min.client.options import Auth
 from socketio_min.client.outbox import Outbox, OutboxLink
-from socketio_min.client.wishes import Wish, Wishes
 from socketio_min.errors import ConnectionFailed, Disconnected, ProtocolError
 from socketio_min.protocol.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
 from socketio_min.protocol.parser import Parser
@@ -67,10 +67,10 @@ class Membership:
         "encoder",
         "handlers",
         "id",
+        "intents",
         "name",
         "outbox",
         "recovered",
-        "wishes",
     )
 
     def __init__(
@@ -93,7 +93,7 @@ class Membership:
         self.asked: object = None
         # The connection on which the namespace was left: a DISCONNECT may be under way from there.
         self._left: object = None
-        self.wishes = Wishes()
+        self.intents = Intents()
         self._credentials = Credentials()
         self._inbox = Inbox(link, self.handlers, self.encoder, self._credentials)
         self.outbox = Outbox(link, self.encoder, retries, ack_timeout, self._announce_outgoing)
@@ -111,17 +111,17 @@ class Membership:
     @property
     def active(self) -> bool:
         """Return whether the client is in the namespace or wants to be."""
-        return self.wishes.present is not None
+        return self.intents.present is not None
 
     # -- what the application asks for
 
-    def wish(self) -> Wish:
-        """Return the wish to be connected, which begins if there is none."""
-        wish = self.wishes.present
-        if wish is None:
-            wish = self.wishes.make()
+    def intend(self) -> Intent:
+        """Return the intent to be connected, which begins if there is none."""
+        intent = self.intents.present
+        if intent is None:
+            intent = self.intents.begin()
             self._link.admit(self)
-        return wish
+        return intent
 
     def disconnect(self) -> None:
         """Leave the namespace at once."""
@@ -140,13 +140,13 @@ class Membership:
             tell()
 
     def deactivate(self, error: Exception) -> None:
-        """Give up the wish to be connected, and end each `connect` that waits with `error`."""
+        """Give up the intent to be connected, and end each `connect` that waits with `error`."""
         self._inbox.leave()
-        self.wishes.give_up(error)
+        self.intents.give_up(error)
 
     def wanted_without(self, error: Exception) -> bool:
-        """End each `connect` that waits with `error`. Return whether the wish lasts even so."""
-        return self.wishes.lasts_without(error)
+        """End each `connect` that waits with `error`. Return whether the intent lasts even so."""
+        return self.intents.lasts_without(error)
 
     # -- what the connection tells
 
@@ -214,7 +214,7 @@ class Membership:
         self._inbox.join(sid)
         self.outbox.send_kept()
         self._link.turns.call(self._tell_connected, sid)
-        self.wishes.settle(None)
+        self.intents.settle(None)
 
     def _tell_connected(self, sid: str) -> None:
         # The call may have waited until after the end of its connection.

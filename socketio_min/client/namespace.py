@@ -167,7 +167,7 @@ class ClientNamespace:
 
         This and all that follows needs a running event loop.
         """
-        self._membership.wish().kept = True
+        self._membership.intend().kept = True
 
     async def connect(self) -> None:
         """Connect, and wait until it is done.
@@ -182,19 +182,19 @@ class ClientNamespace:
             ConnectionFailed: the last attempt failed, or the application's auth.
             Disconnected: `disconnect` was called meanwhile.
         """
-        wish = self._membership.wish()
+        intent = self._membership.intend()
         if not self.connected:
             try:
-                await self._membership.wishes.wait(wish)
+                await self._membership.intents.wait(intent)
             except SocketIOError:
                 # When this call fails, the connection is closed already.
                 await self._connection.ended()
                 raise
             except asyncio.CancelledError:
-                if self._membership.wishes.is_abandoned(wish):
+                if self._membership.intents.is_abandoned(intent):
                     self.disconnect()
                 raise
-        wish.kept = True
+        intent.kept = True
 
     def disconnect(self) -> Awaitable[None]:
         """Leave the namespace at once. Await the result to wait until DISCONNECT has been sent.

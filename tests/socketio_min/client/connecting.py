@@ -247,7 +247,7 @@ class Meeting:
             after = set(log[last + 1 :]) - {"connect"}
             assert after, f"not connected, and nobody was told: {log[-8:]}"
         membership = namespace._membership
-        assert not membership.wishes._waiters
+        assert not membership.intents._waiters
         assert not membership.asked or not membership._is_asked
 
     def _check_connection(self) -> None:

@@ -1,4 +1,4 @@
-"""wishes.py: several who wait for one connection, and some who wait no longer."""
+"""intents.py: several calls wait for one connection, and some of them no longer."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 from socketio_min.cluster.adapter import PLAIN, BroadcastOptions
 from socketio_min.errors import PacketError
 from socketio_min.protocol.handshake import Handshake
-from socketio_min.protocol.packets import MAX_EVENT_NAME, RESERVED_EVENTS
+from socketio_min.protocol.packets import has_event_name
 
 # No broadcast has more rooms, and so many do not delay a server.
 MAX_ROOMS = 100_000
@@ -130,8 +130,7 @@ def read_event(value: Any) -> list[Any]:
         PacketError: the name is missing, too long or reserved.
     """
     args = read_list(value, "an event")
-    name = args[0] if args else None
-    if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
+    if not has_event_name(args):
         raise PacketError("got an event without a name that may be sent")
     return args
 

@@ -1,4 +1,6 @@
-"""Attachments: the binary messages that follow a packet's text, and take their places in it."""
+"""Attachments: the binary messages that follow a packet's text, and take their places in it
+(Socket.IO v5, "Packet encoding").
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,18 @@ MAX_REFERENCES_PER_ATTACHMENT: Final = 2
 
 
 class Reconstructor:
-    """A BINARY_EVENT or BINARY_ACK waiting for its attachments.
+    """A BINARY_EVENT or BINARY_ACK that waits for its attachments.
 
-    Make one from a decoded packet whose `attachments` is not 0, then `add` each binary message
-    that follows, in order of arrival. The placeholders are found and checked at once, so a bad
-    header is refused before anything is held for it. A placeholder is an object whose
-    `_placeholder` is exactly `true`; its `num` is the index of the attachment, an integer. One
-    attachment may be referred to more than once, as the official parser allows, but the packet
-    holds at most twice as many references as attachments: its re-encoded size stays bounded.
-    Attachments that nothing refers to are dropped.
+    Make a reconstructor from a decoded packet whose `attachments` is not 0, then `add` each binary
+    message that follows, in order of arrival. The placeholders are found and checked at once, so a
+    packet with a wrong one is refused before any attachment is kept for it. A placeholder is an
+    object whose `_placeholder` is exactly `true`; its `num` is the index of the attachment, an
+    integer. Several placeholders may have the same `num`, as the official parser allows, but there
+    are at most twice as many placeholders as attachments: the size of the packet stays bounded when
+    it is encoded again. An attachment without a placeholder is dropped.
 
-    `size` is the weight of the packet's text, whose values are held as well; `received_size` counts
-    the bytes of the packet that are there, of its text and its attachments.
+    `max_attachment_bytes` is for all attachments together. `size` is the weight of the packet's
+    text in bytes; `received_size` adds the bytes of the attachments that have come.
 
     Raises:
         PacketError: a placeholder is out of range, or there are too many.

@@ -1,8 +1,8 @@
 """How long a client waits before it tries again: randomised exponential back-off.
 
 Clients that lost the same server must not come back in the same moment. The official client cuts
-the delay to its maximum after the random part, so that sooner or later all its clients wait exactly
-the maximum; here the maximum comes first, and the random part always has an effect.
+the delay to its maximum after the random part is added: sooner or later all clients wait exactly
+the maximum. Here the delay is cut first, so the random part always has an effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Backoff:
         self._random = random
 
     def next_delay(self) -> float:
-        """Count an attempt, and return how long to wait before it.
+        """Count an attempt, and return the seconds to wait before it.
 
         The delay doubles with each attempt, up to `delay_max`, and is then moved by at most
         `factor` of itself.

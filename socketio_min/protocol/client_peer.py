@@ -1,8 +1,9 @@
-"""The client's half of what a connection may carry: packets and their attachments.
+"""What a server may send to a client: packets, and their attachments (Socket.IO v5, "Packet
+encoding").
 
-The mirror of `peer.py`, for a server that is trusted no more than a client is. The names of
-namespaces are not checked here: a server may send to one that was just left, and the packet is
-dropped when its namespace is looked for (as the official client does).
+This is the mirror of `peer.py`; a server is trusted no more than a client is. Whether the client
+has joined the packet's namespace is not checked here: a server may send to a namespace that the
+client has just left, and `client/membership.py` drops that packet, as the official client does.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Collector, Parser
 
 # Values in one packet, names of members among them. Only the client itself waits while they are
-# decoded, so it takes more than a server.
+# decoded, so a client takes more values than a server.
 MAX_VALUES: Final = 1_000_000
 
 
 class ClientPeer:
-    """The packet that the server is sending."""
+    """Makes packets of the messages of one connection.
+
+    `max_attachment_bytes` and `max_attachments` are for one packet.
+    """
 
     __slots__ = ("_collector", "_max_attachment_bytes", "_max_attachments", "_parser")
 
@@ -26,7 +30,7 @@ class ClientPeer:
         self._parser = parser
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
-        # The packet whose attachments are due.
+        # The packet that waits for its attachments.
         self._collector: Collector | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Reading packets: text -> values, strictly.
+"""Reading packets: text -> values, strictly (Socket.IO v5, "Packet encoding").
 
     <type>[<attachments>-][<namespace>,][<acknowledgement id>][JSON]
 
@@ -35,19 +35,21 @@ from socketio_min.protocol.packets import (
     MAX_EVENT_NAME,
     MAX_NAMESPACE,
     MAX_VALUES,
+    NAME_FIRST,
     RESERVED_EVENTS,
     Packet,
+    has_event_name,
 )
 from socketio_min.protocol.weights import has_more_values
 
-# Characters, values and backslashes of a text for the json module, which takes up to ten times as
-# long as orjson and keeps the loop.
+# The most characters, values and backslashes of a text that the json module decodes: it takes up to
+# ten times as long as orjson, and the event loop waits.
 MAX_SLOW: Final = 1_000_000
 MAX_SLOW_VALUES: Final = 3_000
 MAX_SLOW_ESCAPES: Final = 100_000
 # Characters of the longest event that `decode_plain_event` decodes.
 MAX_PLAIN: Final = 4_096
-# A text that is too deep has more characters, and so has one with a name that is too long.
+# A text that is nested too deeply, or has a name that is too long, has more characters than this.
 _SURELY_FLAT: Final = 2 * MAX_DEPTH
 
 Head = tuple[int, str, int, int]
@@ -62,8 +64,8 @@ _MAX_DIGITS: Final = 16
 def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
     """Decode an event of the main namespace without attachments: its data and acknowledgement id.
 
-    Nearly every packet is one, and this is all that it costs. None for any other text, and for a
-    text that needs a closer look by `decode`.
+    Nearly every packet is such an event, and this is all that decoding it costs. Return None for
+    any other text, and for an event that needs a closer look by `decode`.
     """
     body = text.removeprefix("2")
     if body is text or not body:
@@ -107,7 +109,7 @@ def decode(
 
 
 def decode_head(text: str | bytes, max_attachments: int) -> Head:
-    """Decode the head of a packet, which tells its namespace, before its JSON is looked at.
+    """Decode the head of a packet, up to its namespace. Its JSON is not looked at.
 
     Raises:
         PacketError: the text begins like no packet, or is an attachment.
@@ -141,6 +143,9 @@ def decode_head(text: str | bytes, max_attachments: int) -> Head:
 def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
     """Decode what comes after the head of a packet; its JSON may have `max_values` values.
 
+    An acknowledgement's id and an array follow in an event and in ACK ("Sending and receiving
+    data", "Acknowledgement"), an object in CONNECT ("Connection to a namespace").
+
     Raises:
         PacketError: what comes after the head is not valid; nothing else is raised.
     """
@@ -167,8 +172,8 @@ def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
             refuse(text, "expected an array as payload")
         return ACK, namespace, [], ack_id, 0
     data = _loads(text, bracket, max_values)
-    if type_ in EVENTS:
-        check_event(text, data)
+    if type_ in EVENTS and not has_event_name(data):
+        refuse(text, f"expected {NAME_FIRST}")
     return type_, namespace, data, ack_id, attachments
 
 
@@ -184,21 +189,6 @@ def decode_ack_id(text: str, digits: str) -> int | None:
     if ack_id is None or ack_id > MAX_ACK_ID:
         refuse(text, f"expected '[' or an acknowledgement id from 0 to {MAX_ACK_ID} before it")
     return ack_id
-
-
-def check_event(text: str, data: list[Any]) -> None:
-    """Check that the data of an event begins with its name; `text` is the packet.
-
-    Raises:
-        PacketError: it does not.
-    """
-    name = data[0] if data else None
-    if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
-        refuse(
-            text,
-            "expected an event name first: a string of at most "
-            f"{MAX_EVENT_NAME} characters that is not reserved",
-        )
 
 
 def _loads(text: str, start: int, max_values: int) -> Any:
@@ -220,7 +210,7 @@ def loads_counted(encoded: bytes, text: str) -> Any:
     Raises:
         PacketError: it is no JSON, or too deep.
     """
-    # A level needs two brackets, so the length of most packets shows that they are not deep.
+    # A level needs two brackets: most packets are too short to be nested too deeply.
     brackets = _brackets(encoded) if len(encoded) > 2 * MAX_DEPTH else 0
     try:
         data = orjson.loads(encoded)
@@ -247,13 +237,15 @@ def _loads_slowly(text: str, encoded: bytes) -> Any:
 
 
 def _brackets(encoded: bytes) -> int:
-    """Count the opening brackets: arrays, objects, and characters in strings."""
+    """Count the opening brackets of arrays and objects, and those in strings."""
     return encoded.count(b"[") + encoded.count(b"{")
 
 
 def _check_depth(data: Any, text: str) -> None:
-    """Refuse a value that is too deep, level by level: the peer must not choose how deep our stack
-    is.
+    """Refuse a value that is nested too deeply.
+
+    The levels are gone through one by one: recursion would let the peer choose the depth of our
+    stack.
     """
     level = [data]
     for _ in range(MAX_DEPTH):
@@ -271,7 +263,7 @@ def _check_depth(data: Any, text: str) -> None:
 def _parse_integer(digits: str) -> int | float:
     """Read an integer as orjson does: exact within 64 bits, else a float.
 
-    `int` takes quadratic time for long input.
+    `int` is used for short texts only, because its time is quadratic.
     """
     if len(digits) <= _MAX_DIGITS:
         return int(digits)

@@ -2,8 +2,8 @@
 
     <type>[<attachments>-][<namespace>,][<acknowledgement id>][JSON]
 
-What `encode_...` returns is the text and the list of attachments to send after it, in order.
-Engine.IO's own prefix (`4`) is not part of the text.
+The functions return the text, and those that take binary values also the attachments to send after
+it, in order. Engine.IO's own prefix (`4`) is not part of the text.
 
 Strategy. orjson does the work. It visits a value in document order, so its hook for unknown types
 numbers the binary values as the protocol wants them, without a search beforehand. orjson refuses a
@@ -166,6 +166,11 @@ def _portable(value: Any, hook: Callable[[Any], Any]) -> Any:
 
 
 def key_text(key: Any) -> str:
+    """Return the key of a dictionary as the name of a JavaScript object's member.
+
+    Raises:
+        EncodeError: the key is neither a str nor a number, True, False or None.
+    """
     if isinstance(key, str):
         return key
     if isinstance(key, bool):

@@ -1,16 +1,16 @@
-"""JSON of megabytes, decoded in steps, so that an event loop has others' turns in between.
+"""Reading packets of megabytes: JSON is decoded in steps, and the event loop serves others between.
 
-orjson takes 2 to 5 ms for a megabyte, which nothing can interrupt. What is long in JSON is its
-strings, for its values are counted: a file of five megabytes is one of them. So the text is gone
-through in slices. Its strings of `CUT` bytes and more are decoded by themselves, a slice at a time,
-and a marker stands in their place; what is left is short, and is decoded at once as in
-`decoding.py`. Then the strings take their places.
+orjson takes 2 to 5 ms for a megabyte, which nothing can interrupt. Only strings can make JSON so
+long, because the number of its values is limited: a file of five megabytes is one string. So the
+text is gone through in slices. Strings of `CUT` bytes and more are decoded by themselves, a slice
+at a time, and a marker stands in the place of each; the rest is short, and is decoded at once as in
+`decoding.py`. Then each string replaces its marker.
 
-A marker is a string that no peer can know beforehand, so a random one that comes as an argument.
+A marker is a string that no peer can know beforehand: a random one, given as an argument.
 
-Rejected: a thread, which holds the interpreter's lock as long as orjson does; a parser in Python
-for all values, which would take a hundred times as long as orjson for those that are short; numbers
-as markers, which cannot be names of members.
+Rejected: a thread, because orjson holds the interpreter's lock all the time; a parser in Python for
+all values, which would take a hundred times as long as orjson for short values; numbers as markers,
+which cannot be names of members.
 """
 
 from __future__ import annotations
@@ -29,26 +29,34 @@ from socketio_min.errors import PacketError
 from socketio_min.protocol.decoding import (
     EVENTS,
     Head,
-    check_event,
     decode_ack_id,
     loads_counted,
     refuse,
     refuse_values,
 )
-from socketio_min.protocol.packets import ACK, BINARY_ACK, MAX_CONNECT, MAX_NAMESPACE, Packet
+from socketio_min.protocol.packets import (
+    ACK,
+    BINARY_ACK,
+    MAX_CONNECT,
+    MAX_NAMESPACE,
+    NAME_FIRST,
+    Packet,
+    has_event_name,
+)
 from socketio_min.protocol.weights import DICT, LIST, VALUE, count_before_values
 
 SLICE: Final = 65_536
-"""Bytes that a step goes through: 0.3 ms."""
+"""Bytes that a step goes through, in 0.3 ms."""
 CUT: Final = 128
-"""Bytes from which a string is decoded by itself."""
+"""The number of bytes from which a string is decoded by itself."""
 MAX_BARE: Final = 256
-"""Bytes that a value has at most on average, without such strings and repeated spaces: only numbers
-without end have more. 10,000 values are decoded in 3 ms."""
+"""Bytes of a value, on average, besides the strings of `CUT` bytes and repeated spaces: only
+endless numbers have more. 10,000 values of this size are decoded in 3 ms.
+"""
 MAX_WIDE: Final = 8_388_608
-"""Characters of a string that is not ASCII: one of them may make all of them take four bytes."""
+"""Characters of a string that is not ASCII: one wide character makes each take four bytes."""
 
-# What is shown of a packet that is refused has fewer characters, and so have all heads.
+# A head has fewer characters, and so has the part of a packet that an error shows.
 _BEGINNING: Final = 4 * (MAX_NAMESPACE + 64)
 _MANY_SPACES: Final = 16
 _SPACES: Final = re.compile(rb"[ \t\r\n]{2,}")
@@ -57,7 +65,7 @@ _ESCAPE: Final = 6  # Bytes of \uXXXX.
 
 
 def beginning(text: LongText) -> str:
-    """Return the beginning of a long packet: its head, and what is shown of it."""
+    """Return the beginning of a long packet: its head, and the part that an error shows."""
     return text[1:_BEGINNING].decode("utf-8", "replace")
 
 
@@ -66,7 +74,7 @@ def decode_rest_gradually(
 ) -> Generator[None, None, tuple[Packet, int]]:
     """Decode what comes after the head of a long packet; its JSON may have `max_values` values.
 
-    Yield whenever others may have a turn; return the packet, and its weight in bytes.
+    Yield whenever others may have a turn. Return the packet, and its weight in bytes.
 
     Raises:
         PacketError: what comes after the head is not valid; nothing else is raised.
@@ -75,7 +83,7 @@ def decode_rest_gradually(
     shown = beginning(text)
     if type_ not in EVENTS and type_ not in (ACK, BINARY_ACK):
         refuse(shown, f"expected at most {MAX_CONNECT} characters")
-    # Its first character says what kind of message of Engine.IO it is.
+    # The text has one character more than `shown`, in front: the type of Engine.IO's packet.
     start = 1 + len(shown[:start].encode())
     bracket = text.find(b"[", start, start + 32)
     if bracket == -1:
@@ -84,16 +92,16 @@ def decode_rest_gradually(
     scan = Scan(text, bracket, max_values, marker, shown)
     yield from scan.read()
     data = yield from scan.value()
-    if type_ in EVENTS:
-        check_event(shown, data)
+    if type_ in EVENTS and not has_event_name(data):
+        refuse(shown, f"expected {NAME_FIRST}")
     return (type_, namespace, data, ack_id, attachments), scan.weight
 
 
 class Scan:
     """One pass over JSON from `start` on, which takes its long strings out.
 
-    `shown` is the beginning of the packet, for errors. `weight` is what the JSON takes once it is
-    decoded, in bytes.
+    `shown` is the beginning of the packet, for errors. `weight` counts the bytes that the decoded
+    JSON takes.
     """
 
     def __init__(self, data: bytes, start: int, max_values: int, marker: str, shown: str) -> None:
@@ -103,11 +111,11 @@ class Scan:
         self._marker = marker
         self._shown = shown
         self._count = 1
-        # The JSON without its long strings, and the long strings.
+        # The JSON with markers in place of its long strings, and these strings.
         self._bare: list[bytes] = []
         self._bare_size = 0
         self._strings: list[str] = []
-        # The slices of the string that the last slice has ended in.
+        # The parts of the string in which the last slice has ended; None if it ended outside.
         self._open: list[str] | None = None
         self.weight = len(data) - start
 
@@ -128,7 +136,7 @@ class Scan:
     def _read_slice(self, piece: bytes) -> None:
         masked = piece
         if b"\\" in piece:
-            # Of the same length, and without the quotes that end no string.
+            # The text has the same length, and no quotes but those that begin or end a string.
             masked = piece.replace(b"\\\\", b"__").replace(b'\\"', b"__")
         if masked.count(b'"') > 2 * self._max_values:
             refuse_values(self._shown, self._max_values)
@@ -148,7 +156,7 @@ class Scan:
             outside.append(piece[at:])
             self._leave(outside[-1])
         elif last:
-            # It goes on in the next slice, so it is taken out, however short it is.
+            # The string goes on in the next slice, so it is taken out, however short it is.
             self._open.append(_decode_string(piece[at:], self._shown))
         self._count += count_before_values(b"".join(outside))
         if self._count > self._max_values:
@@ -180,7 +188,7 @@ class Scan:
             refuse(self._shown, "expected numbers of fewer digits")
 
     def value(self) -> Generator[None, None, Any]:
-        """Return the value of the text that was gone through."""
+        """Return the value of the JSON that `read` has gone through; yield as that does."""
         bare = b"".join(self._bare)
         self.weight += LIST * bare.count(b"[") + DICT * bare.count(b"{") + VALUE * bare.count(b",")
         self._bare.clear()
@@ -191,7 +199,7 @@ class Scan:
         return value
 
     def _put_back(self, value: Any) -> None:
-        """Put the strings in the places of their markers, in arrays and objects and as names."""
+        """Replace each marker by its string: in arrays, in objects, and as names of members."""
         marker, strings = self._marker, self._strings
         length = len(marker)
         ahead = [value]
@@ -213,8 +221,10 @@ class Scan:
 
 
 def safe_end(data: bytes, start: int, end: int) -> int:
-    """Return where a slice from `start` may end, if it is part of a string: at `end` or up to 14
-    bytes before it, within no character, escape or pair of escapes for one character.
+    """Return where a slice from `start` may end: at `end`, or up to 14 bytes before it.
+
+    If the slice ends in a string, no character is cut there, no escape, and no pair of escapes that
+    stands for one character.
     """
     for _ in range(3):
         if data[end] & 0xC0 == 0x80:
@@ -232,7 +242,7 @@ def safe_end(data: bytes, start: int, end: int) -> int:
 
 
 def _escapes(data: bytes, start: int, at: int) -> bool:
-    """Return whether the backslash at a place escapes what follows, and is not itself escaped."""
+    """Return whether the backslash at a place escapes what follows, and is not escaped itself."""
     before = data[start:at]
     return (len(before) - len(before.rstrip(b"\\"))) % 2 == 0
 
@@ -252,7 +262,10 @@ def _decode_string(raw: bytes, shown: str) -> str:
 
 
 def decode_base64_gradually(text: LongText) -> Generator[None, None, bytes]:
-    """Decode a long binary message that is text: "b" and its base64.
+    """Decode a long binary message in the form that polling gives it: "b" and base64 (Engine.IO v4,
+    "Packet encoding").
+
+    Yield whenever others may have a turn.
 
     Raises:
         PacketError: its base64 is not strictly valid.

@@ -1,4 +1,4 @@
-"""The handshake: what a client presented when it connected to this server, or to another."""
+"""What a client presented when it connected, to this server or to another one of the cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 class Handshake:
     """What a client presented when it connected.
 
-    `headers` have lower-case names; `time` is a date string and `issued` the same in milliseconds
-    since 1970; `address` is the peer's; `xdomain` tells whether there was an `Origin`; `secure`
-    whether TLS ended here; `query` is the request's, `auth` the CONNECT packet's payload ({}
-    without one, and from the CONNECT reply on if it takes more than 8 KB).
+    `headers` have lower-case names. `time` is when that was, as a date in words, and `issued` the
+    same in milliseconds since 1970. `address` is the client's. `xdomain` tells whether there was a
+    header `Origin`, `secure` whether TLS ended at the server. `url` and `query` are the request's.
+    `auth` is the payload of CONNECT: {} without one, and from the answer to CONNECT on if it takes
+    more than 8 KB.
     """
 
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The default parser: JSON, and binary attachments beside it."""
+"""The default parser: packets are JSON, with attachments (Socket.IO v5, "Packet encoding")."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class JsonEncoder:
         self._ack_head = f"{MESSAGE}{ACK}{named}"
 
     def plain_event(self, args: list[Any]) -> str | LongText | None:
-        """Encode an event whose values all have a form in JSON, as nearly every event."""
+        """Encode an event whose values all have a form in JSON, as nearly every event's values."""
         name = args[0]
         if type(name) is str and name not in RESERVED_EVENTS:
             try:
@@ -44,7 +44,7 @@ class JsonEncoder:
             except TypeError:
                 return None
             if len(data) >= LONG:
-                # To decode 3 MB of wide characters and to encode them again takes 9 ms.
+                # Making a text of 3 MB of wide characters, and bytes of it again, takes 9 ms.
                 return LongText(self._event_head.encode() + data)
             return self._event_head + data.decode()
         return None
@@ -89,7 +89,7 @@ class JsonEncoder:
 
 
 class JsonParser:
-    """The official default parser's packets (Socket.IO v5, "Packet encoding")."""
+    """Writes and reads packets as the official default parser does."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Outgoing events: the Engine.IO packets that carry one, made once for all its receivers."""
+"""Outgoing events: each is encoded once, as Engine.IO packets, for all its receivers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Scope(Protocol):
 def event_packets(
     scope: Scope, args: Sequence[Any], ack_id: int | None = None, *, compress: bool = True
 ) -> list[Packet]:
-    """Encode an event, its name and arguments, as the packets that carry it.
+    """Encode an event, its name and arguments, as the Engine.IO packets that carry it.
+
+    `compress` tells whether the transport may compress the packets.
 
     Raises:
         UsageError: the event's name is reserved or no str.

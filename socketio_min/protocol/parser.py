@@ -1,13 +1,12 @@
-"""The interface of a codec: in which notation packets are written, and how they are read within
-limits.
+"""The interface of a parser: how packets are written, and how they are read within limits.
 
 Both ends of a connection must have the same parser; nothing on the wire tells which one it is.
 A parser is pure: it takes and gives plain values and knows no connection.
 
     encoder ─► Engine.IO packets, in order
-    message ─► head (whose is it?) ─► rest (what is in it?) ─► collect, while attachments are due
+    message ─► head (for which namespace?) ─► rest (what values?) ─► collect, if attachments follow
 
-The head is read by itself because nothing is decoded for a namespace that is not joined.
+The head is read by itself because values are not decoded for a namespace that is not joined.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ class PacketEncoder(Protocol):
     """
 
     def plain_event(self, args: list[Any]) -> EnginePacket | None:
-        """Encode an event by the shortest way, as one packet.
+        """Encode an event as one packet, by the shortest way.
 
-        Return None if the event needs a closer look or may be an error: `event` then takes it.
+        Return None for an event that is not so simple, or is wrong: call `event` with it.
         """
 
     def event(self, args: Values, ack_id: int | None = None) -> list[EnginePacket]:
@@ -47,7 +46,7 @@ class PacketEncoder(Protocol):
         """
 
     def ack(self, args: Values, ack_id: int) -> list[EnginePacket]:
-        """Encode the answer to the event with `ack_id`.
+        """Encode the acknowledgement of the event with `ack_id`.
 
         Raises:
             EncodeError: a value cannot be encoded.
@@ -71,7 +70,10 @@ class PacketEncoder(Protocol):
         """
 
     def json_of(self, packets: Sequence[EnginePacket]) -> str | None:
-        """Return the JSON of a plain event's name and arguments, if its packets have it."""
+        """Return the JSON of an event's name and arguments that `plain_event` has encoded.
+
+        Return None if the packets have attachments or are not JSON.
+        """
 
 
 class Collector(Protocol):
@@ -79,7 +81,7 @@ class Collector(Protocol):
 
     @property
     def received_size(self) -> int:
-        """Return how many bytes of the packet are there."""
+        """Return how many bytes of the packet have come."""
 
     def add(self, message: Message) -> Packet | None:
         """Take the next attachment; return the whole packet if it was the last, else None.
@@ -94,39 +96,39 @@ class Parser(Protocol):
     """Writes and reads the packets of Socket.IO."""
 
     def encoder(self, namespace: str) -> PacketEncoder:
-        """Return what writes the packets of a namespace."""
+        """Return the encoder of a namespace's packets."""
 
     def head(self, message: Message, max_attachments: int) -> Head:
         """Decode the head of a packet, which tells its namespace.
 
         Raises:
-            PacketError: the message is the beginning of no packet.
+            PacketError: the message does not begin as a packet does.
         """
 
     def rest(self, message: Message, head: Head, max_values: int) -> Packet:
         """Decode what comes after the head; it may have `max_values` values.
 
-        The packet is the one of `socketio_min.protocol.packets`. CONNECT has a dict or None;
-        DISCONNECT None; an event a list, whose first item is its name, a str that is not reserved;
-        an acknowledgement a list; CONNECT_ERROR a dict or a str.
+        Return a packet as `socketio_min.protocol.packets` defines it. Its data is a dict or None
+        for CONNECT; None for DISCONNECT; for an event a list, whose first item is its name, a str
+        that is not reserved; a list for an acknowledgement; a dict or a str for CONNECT_ERROR.
 
         Raises:
             PacketError: the message is no packet.
         """
 
     def weigh(self, message: Message) -> int:
-        """Estimate the bytes that a message takes once it is decoded: its values, not its length.
+        """Estimate the bytes that the values of a message take once they are decoded.
 
-        `rest`, or the collector, has taken the message.
+        `rest`, or the collector, has taken the message before.
         """
 
     def collect(self, packet: Packet, max_bytes: int, size: int) -> Collector:
-        """Wait for the attachments of a packet, of `max_bytes` together.
+        """Return the collector of a packet's attachments, which have `max_bytes` together.
 
-        `size` is the bytes of what has come of it.
+        `size` counts the bytes of the packet that have come.
 
         Raises:
-            PacketError: the packet and the number of its attachments do not fit.
+            PacketError: the packet's placeholders do not fit the number of its attachments.
         """
 
 

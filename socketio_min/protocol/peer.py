@@ -1,14 +1,15 @@
-"""The state of one connection in Socket.IO: the namespaces that it has joined, and the packet that
-it is sending.
+"""What a client may send when: the state of its connection is the namespaces that it has joined,
+and the packet that it has not sent to its end.
 
-All rules that need only this state are here: what may come when (Socket.IO v5, "Connection to a
-namespace"), and how a packet and its attachments become one. A peer takes and gives plain values,
-whoever carries them; user code, acknowledgements and rooms are the namespace's affair.
+All rules that need only this state are here. CONNECT comes first, and once for each namespace
+(Socket.IO v5, "Connection to a namespace"); a packet and its attachments become one ("Packet
+encoding"). A peer takes and gives plain values, whatever carries them. User code, acknowledgements
+and rooms are the namespace's affair.
 
-A namespace is absent, pending (CONNECT received, not answered), joined, or left. The official
-server closes the whole connection for any packet to a namespace that is not joined, which also hits
-a client whose event crossed the server's DISCONNECT; so "left" is a state of its own here, and its
-packets are dropped.
+A namespace is absent, pending (CONNECT received, not answered), joined, or left. A packet to a
+namespace that is not joined closes the connection, as with the official server. But that also hits
+a client whose event crossed the server's DISCONNECT. So "left" is a state of its own here: packets
+to a namespace that was left are dropped.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ class ConnectedTwice(ProtocolError):
 
 @dataclass(frozen=True, slots=True)
 class PeerRules(Generic[Joined]):
-    """What all peers of a server have in common.
+    """The limits for the packets of each client of a server.
 
-    `values_allowed` returns how many values a packet for what is joined may have; a CONNECT may
-    have `max_values`. `max_undivided` is the bytes of a message that the parser reads in one piece,
-    None for any number.
+    max_attachment_bytes, max_attachments: the most of one packet.
+    max_values: values in a CONNECT. `values_allowed` returns how many are in any other packet.
+    max_undivided: bytes of a message that the parser decodes in one piece; None for any number.
     """
 
     parser: Parser
@@ -69,23 +70,21 @@ class PeerRules(Generic[Joined]):
 
 
 class Peer(Generic[Joined]):
-    """The state of one connection.
+    """The state of one connection. What represents it in a namespace is a `Joined`: a socket.
 
-    `main` is what represents it in the main namespace, None as long as it has not joined that;
-    `find` knows the others too.
+    `main` is the one in the main namespace, None without; `find` knows those of all namespaces.
     """
 
     __slots__ = ("_joined", "_left", "_pending", "_rules", "main", "reconstructor")
 
     def __init__(self, rules: PeerRules[Joined]) -> None:
         self.main: Joined | None = None
-        # Most connections join the main namespace and stay: these three are made when they are
-        # needed. As soon as another namespace is joined, the first has all that are joined, in
-        # their order.
+        # These three are made when they are needed: most connections join the main namespace and
+        # stay. As soon as another namespace is joined, `_joined` has all that are, in their order.
         self._joined: dict[str, Joined] | None = None
         self._pending: set[str] | None = None
         self._left: dict[str, None] | None = None
-        # The packet whose attachments are due.
+        # The packet that waits for its attachments.
         self.reconstructor: Collector | None = None
         self._rules = rules
 
@@ -229,10 +228,10 @@ class Peer(Generic[Joined]):
                 self._pending = None
 
     def leave(self, namespace: str, *, by_peer: bool) -> None:
-        """Leave a namespace; packets that still come for it are dropped.
+        """Leave a namespace; packets that still come for it are dropped (Socket.IO v5,
+        "Disconnection from a namespace").
 
-        A peer that has left its last namespace by itself may send no more: its later packets are
-        errors.
+        If a client leaves its last namespace by itself, later packets for it are errors.
         """
         if namespace == MAIN:
             self.main = None

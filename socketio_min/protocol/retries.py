@@ -1,9 +1,10 @@
-"""Events that are sent again until the server acknowledges them: at least once, in order.
+"""Events that are sent again until the server acknowledges them (the official client's `retries`):
+each arrives at least once, and in order.
 
 One event is under way at a time, so that a later one never overtakes an earlier one; the price is a
-round trip for each. An event may arrive more than once, when its acknowledgement was lost: an
-application that must not handle it twice gives each event an id. What is waiting survives a
-disconnection and goes on after it.
+round trip for each. If its acknowledgement is lost, an event arrives more than once: an application
+that must not handle it twice gives each event an id. Events that wait when the connection is lost
+are sent on the next one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from socketio_min.errors import UsageError
 
 # The outcome of an event: its acknowledgement's arguments, or the reason why there are none.
 Answer = Callable[[list[Any] | Exception], None]
-# Sends an event with its arguments, and answers after at most so many seconds.
+# Sends an event, its name and arguments, and calls the answer after at most so many seconds.
 Ask = Callable[[tuple[Any, ...], float, Answer], object]
 
 
@@ -33,8 +34,8 @@ class _QueuedEvent:
 class RetryQueue:
     """The events of one namespace that wait for their acknowledgement.
 
-    `ask` must answer everything it was given: with the acknowledgement, with a timeout, or with an
-    error when the connection is lost.
+    `ask` must call each answer that it was given: with the acknowledgement, with a timeout, or with
+    an error when the connection is lost. An event is sent `retries` times more after its first try.
     """
 
     __slots__ = ("_ask", "_connected", "_queue", "_retries")
@@ -50,17 +51,17 @@ class RetryQueue:
         return len(self._queue)
 
     def add(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
-        """Send an event in its turn; `timeout` is for each attempt."""
+        """Send an event in its turn; `timeout` is in seconds, for each attempt."""
         self._queue.append(_QueuedEvent(args, timeout, answer))
         self._drain()
 
     def resume(self) -> None:
-        """Send what waits: the namespace is connected."""
+        """Send the events that wait: the namespace is connected."""
         self._connected = True
         self._drain()
 
     def suspend(self) -> None:
-        """Let what is not under way wait: the namespace is not connected."""
+        """Let the events that are not under way wait: the namespace is not connected."""
         self._connected = False
 
     def _drain(self) -> None:

@@ -1,12 +1,12 @@
-"""Rooms: who is in which room, readable from both sides.
+"""Rooms: which members a room has, and which rooms a member is in.
 
-Two dictionaries, kept as mirror images: room -> members and member -> rooms. The inner collections
-are dictionaries without values, because a dictionary remembers the order of insertion and a set
-does not: a broadcast reaches the members in the order in which they joined, in every run. A
+Two dictionaries are kept as mirror images: room -> members and member -> rooms. The collections in
+them are dictionaries without values, because a dictionary remembers the order of insertion and a
+set does not: a broadcast reaches the members in the order in which they joined, in every run. A
 collection of one item is kept as that item: each socket is in a room of its own, and most are in no
-other. Dictionaries for these would be a twentieth of a connection's memory. A room that is named as
-its only member is not kept among the rooms at all: the member's own rooms say everything. Rooms
-exist as long as they have a member. Members exist from their first `add`, even to no room at all,
+other. Dictionaries for these would take a twentieth of a connection's memory. A room that is named
+as its only member is not kept among the rooms at all: the member's own rooms say everything. A room
+exists as long as it has a member. A member exists from its first `add`, even to no room at all,
 until `remove_all`: a socket that has left its last room still receives what is sent to the whole
 namespace.
 
@@ -67,7 +67,7 @@ class Rooms(Generic[Member]):
             joined = _with(joined, room)
             members: Any = self._members.get(room)
             if members is None and room != member and self._has_own(room):
-                # Its owner is no longer alone in it.
+                # The socket that the room is named as is no longer alone in it.
                 members = room
             changes.append((room, members is None))
             if members is not None:
@@ -105,7 +105,10 @@ class Rooms(Generic[Member]):
         return (own,) if self._has_own(room) else ()
 
     def rooms(self, member: Member) -> Collection[str]:
-        """Return the rooms of `member` in the order it joined: maybe a live view, so copy."""
+        """Return the rooms of `member` in the order in which it joined them.
+
+        The caller copies the result, which may be a live view.
+        """
         return _collection(self._rooms.get(member, _NOTHING))
 
     def names(self) -> tuple[str, ...]:
@@ -117,11 +120,12 @@ class Rooms(Generic[Member]):
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
     ) -> Collection[Member]:
-        """Select each member of one of `rooms` (of all, if `rooms` is empty) and of no `except_`.
+        """Select the members of at least one of `rooms` (all, if `rooms` is empty) and of none of
+        `except_`.
 
-        Every member once, in the order of `rooms` and of joining. The result is a copy, so the
-        registry may change while it is iterated; for one room it costs one copy of its keys
-        (about 4 ns a member).
+        The result has each member once, in the order of `rooms` and of joining. It is a copy, so
+        the registry may change while it is iterated; copying the keys of a room costs about 4 ns a
+        member.
         """
         if not rooms:
             chosen: Collection[Member] = self._rooms
@@ -159,12 +163,12 @@ class Rooms(Generic[Member]):
 
 
 def _collection(kept: Item | dict[Item, None]) -> Collection[Item]:
-    """Return a collection from its short form or as it is."""
+    """Return a collection that may be kept in its short form, as its only item."""
     return kept if isinstance(kept, dict) else (kept,)
 
 
 def _with(kept: Item | dict[Item, None], item: Item) -> Item | dict[Item, None]:
-    """Add an item, in the short form if it is the only one."""
+    """Return a collection with `item` added; in the short form if that is the only item."""
     if not isinstance(kept, dict):
         return {kept: None, item: None}
     if kept is _NOTHING:

@@ -14,10 +14,10 @@ while waiting calls and handlers together are fewer than `limit`: at most `limit
 those of one more read. A few calls may be large: the peer is not read either while more than
 `max_weight` bytes wait or are worked on, unless an acknowledgement is due.
 
-Rejected: a callback of the loop for each call that waits, which goes round once for every handler
-before it, so that the cost is a square; a task for each connection that takes calls from a queue,
-though on most connections no call ever waits; first steps that the loop makes in its next turn, so
-that all that comes after an asynchronous handler has to wait for them.
+Rejected: a callback of the loop for each call that waits, because each would go round once for
+every handler before it, at a quadratic cost; a task for each connection that takes calls from a
+queue, because on most connections no call ever waits; first steps in the next turn of the loop,
+because all calls after an asynchronous handler would wait for it.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ class Reading(Protocol):
 class Turns:
     """The calls and the asynchronous handlers of one connection.
 
-    `soon(function)` gives a call to the event loop. `begin` is called when a handler has suspended
-    in its first step, and `end` when it is over.
+    `soon(function)` gives a call to the event loop. The user calls `begin` when a handler has
+    suspended in its first step, and `end` when that handler is over. `max_weight` is in bytes.
 
-    `behind` is 0 when a call need not wait: then it may be made without `call`, as the hot path
-    does.
+    `behind` is 0 when a call need not wait: then the hot path makes it without `call`.
     """
 
     __slots__ = (
@@ -79,7 +78,7 @@ class Turns:
         self.acks_due = 0
         # Calls of `finish` that wait.
         self.ending = 0
-        # The bytes of what waits or is worked on, as told by `load`.
+        # The bytes of the packets that wait or are worked on, as told by `load`.
         self.weight = 0
         self._max_weight = max_weight
         self._limit = limit
@@ -95,7 +94,7 @@ class Turns:
         self._nested: list[_Call] | None = None
 
     def read_from(self, reading: Reading | None) -> None:
-        """Note what brings the calls from now on; None if nothing does."""
+        """Note which connection brings the calls from now on; None if none does."""
         self._reading = reading
         if self.paused and reading is not None:
             reading.pause()
@@ -138,7 +137,7 @@ class Turns:
         nested: list[_Call] = []
         self._nested = nested
         try:
-            # What a call has put off comes before what waits.
+            # Calls that a call has put off come before those that waited already.
             while queue and not nested and self._has_room:
                 function, args = queue.popleft()
                 self.behind = 0
@@ -189,7 +188,8 @@ class Turns:
     def _adjust(self) -> None:
         """Read from the peer, and make calls that wait, as far as the handlers keep up."""
         if self._nested is not None:
-            # `_take` will do both. The parts of a call wait for each other, and for room.
+            # `_take` will do both at its end. Calls made inside a delayed one wait for each other
+            # and for room.
             self.behind = len(self._nested) + (not self._has_room)
             return
         queued = 0 if self._queue is None else len(self._queue)

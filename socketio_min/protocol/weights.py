@@ -1,12 +1,12 @@
 """Estimates what JSON costs once it is parsed, from its text.
 
-`[]` has three characters with its comma and takes 64 bytes, `{"a":0}` eight and 240: the values in
-a text say what it costs in time and memory, not its length. Values are counted by the characters
-between them, outside strings, piece by piece. So a text with too many values is refused early, and
-a file of five million characters, which is one value, passes.
+`[]` has three characters with its comma and takes 64 bytes; `{"a":0}` has eight and takes 240. So
+the values of a text say what it costs in time and memory, and its length does not. Values are
+counted by the characters between them, outside strings, piece by piece. A text with too many values
+is refused early, and a file of five million characters, which is one value, passes.
 
-Rejected: to count after parsing, which is the cost to avoid; a scan with a regular expression, ten
-times as slow as splitting at the quotes.
+Rejected: counting after parsing, because parsing is the cost to avoid; a scan with a regular
+expression, which is ten times as slow as splitting at the quotes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any, Final
 
 import orjson
 
-# What a value of each kind takes, in bytes, besides its characters.
+# The bytes that a value of each kind takes besides its characters.
 LIST: Final = 64
 DICT: Final = 240
 VALUE: Final = 56
 
-# The weight up to which the payload of a CONNECT is kept as long as its socket: large enough for
-# the longest tokens.
+# The weight in bytes up to which the payload of a CONNECT is kept as long as its socket: large
+# enough for the longest tokens.
 KEPT_AUTH: Final = 8_192
 
-# A text of so many characters is weighed; a shorter one weighs little, whatever it holds.
+# The number of characters from which a text is weighed; a shorter one weighs little in any case.
 WEIGHED: Final = 1_024
 
 _PIECE: Final = 65_536
@@ -37,7 +37,8 @@ _BEFORE_VALUES: Final = b",[{:"
 def has_more_values(data: bytes, most: int) -> bool:
     """Return whether JSON has more than `most` values, the names of members among them.
 
-    Most texts have so few of these characters, in strings or not, that they need no closer look.
+    Most texts have so few of the characters before values, even with those in strings, that they
+    need no closer look.
     """
     return count_before_values(data) >= most and count_values(data, most) > most
 
@@ -48,11 +49,10 @@ def count_before_values(data: bytes) -> int:
 
 
 def count_values(data: bytes, most: int) -> int:
-    """Count the values of JSON, the names of members among them; a count above `most` may be too
-    low.
+    """Count the values of JSON, the names of members among them.
 
-    Each value but the first follows a bracket, a comma or a colon. Text that is no JSON has any
-    count.
+    Counting ends above `most`, so such a count may be too low. Each value but the first follows a
+    bracket, a comma or a colon. The count of text that is no JSON means nothing.
     """
     count = 1
     # Whether the next piece begins in a string: 0 or 1.
@@ -67,8 +67,8 @@ def count_values(data: bytes, most: int) -> int:
         if b'\\"' in piece:
             # Replacing the escapes takes half as long as removing them.
             piece = piece.replace(b"\\\\", b"__").replace(b'\\"', b"__")
-        # A piece with so many strings has too many values; splitting it would make an object of
-        # each.
+        # A piece with so many strings has too many values. Splitting it would make an object of
+        # each string.
         if piece.count(b'"') > 2 * most:
             return most + 1
         parts = piece.split(b'"')
@@ -85,7 +85,7 @@ def weigh(text: str) -> int:
 def weigh_long(message: str | bytes) -> int:
     """Estimate the bytes that a message takes once it is parsed.
 
-    A short message, and binary data, which is only cut, count as their length.
+    A short message counts as its length, and so does binary data, which has no values.
     """
     if len(message) < WEIGHED or isinstance(message, bytes):
         return len(message)
@@ -112,8 +112,8 @@ def weigh_values(data: list[Any]) -> int:
 
 
 def keep_auth(auth: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the payload of a CONNECT to keep once the CONNECT is decided on: all of it, or
-    nothing.
+    """Return the payload of a CONNECT if it is small enough to be kept as long as the socket, else
+    None.
     """
     try:
         text = orjson.dumps(auth).decode()

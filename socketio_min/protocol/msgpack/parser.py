@@ -1,12 +1,12 @@
-"""The parser for MessagePack, which both ends of a connection have to choose.
+"""The parser of socket.io-msgpack-parser's packets, which both ends of a connection have to choose.
 
     {"type": 2, "nsp": "/", "data": ["name", ...], "id": 7}
 
 Each packet is one binary message and has no attachments: binary values are among the others. `id`
-and `data` are absent where there are none; other members, such as the official client's `options`,
-are ignored. The official parser (socket.io-msgpack-parser 3) checks less: the limits are those of
-`decoding.py`. The official parser tells an absent payload from null, and python-socketio sends
-null: here both mean the same.
+and `data` are absent from a packet that has none; other members, such as the official client's
+`options`, are ignored. The limits are those of `decoding.py`; the official parser (version 3)
+checks less. An absent payload and null mean the same here, because python-socketio sends null; the
+official parser tells them apart.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from socketio_min.protocol.packets import (
     EVENT,
     MAX_ACK_ID,
     MAX_CONNECT,
-    MAX_EVENT_NAME,
     MAX_NAMESPACE,
+    NAME_FIRST,
     RESERVED_EVENTS,
     Packet,
     check_event_name,
+    has_event_name,
 )
 from socketio_min.protocol.parser import Head, Values
 from socketio_min.protocol.weights import WEIGHED
@@ -59,7 +60,7 @@ class _Envelope(msgspec.Struct):
 
 
 class _Head(msgspec.Struct):
-    """The members of a packet that are no values, none of them read."""
+    """The members of a packet besides `data`, not decoded."""
 
     type: msgspec.Raw = msgspec.Raw(_NIL)
     nsp: msgspec.Raw = msgspec.Raw(_NIL)
@@ -67,9 +68,9 @@ class _Head(msgspec.Struct):
 
 
 _LONG = 65_536
-"""From so many bytes on, the head of a packet is checked before anything is read."""
+"""The number of bytes from which the head of a packet is checked before anything is decoded."""
 _MOST_OF_HEAD = 4 * MAX_NAMESPACE + 5
-"""Bytes of a member of the head: the longest namespace."""
+"""The most bytes of a member of the head: those of the longest namespace."""
 
 _heads = msgspec.msgpack.Decoder(_Head)
 _envelopes = msgspec.msgpack.Decoder(_Envelope, ext_hook=lambda _code, _data: None)
@@ -183,7 +184,7 @@ class MsgpackParser:
 
 
 def _check_head(message: bytes) -> None:
-    """Refuse a head that would cost much to read: values in it are not counted."""
+    """Refuse a head that would cost much to decode: the values in it are not counted."""
     head = _heads.decode(message)
     for raw in (head.type, head.nsp, head.id):
         if len(memoryview(raw)) > _MOST_OF_HEAD:
@@ -194,13 +195,8 @@ def _arguments(type_: int, data: Any) -> list[Any]:
     """Return the data of an event or an acknowledgement, which is an array."""
     if type(data) is not list:
         _refuse("an array as data")
-    if type_ == EVENT:
-        name = data[0] if data else None
-        if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
-            _refuse(
-                "an event name first: a string of at most "
-                f"{MAX_EVENT_NAME} characters that is not reserved"
-            )
+    if type_ == EVENT and not has_event_name(data):
+        _refuse(NAME_FIRST)
     return data
 
 

@@ -1,9 +1,9 @@
-"""Reading values from MessagePack as notepack.io writes them, which the official parser uses.
+"""Reading values from MessagePack as notepack.io writes them, the official parser's library.
 
 msgspec does the work. notepack.io has three types of its own under one number: `undefined`, a date,
-and what an ArrayBuffer holds. The first two have a fixed size, and an ArrayBuffer of that size
-differs in its first byte only, which msgspec does not tell: such a message is walked through
-before.
+and the bytes of an ArrayBuffer. The first two have a fixed size, and an ArrayBuffer of that size
+differs in its first byte only, which msgspec does not tell. A message with a value of such a size
+is gone through beforehand.
 
     d4 00 ..         undefined          becomes None, as in JSON
     d7 00 8 bytes    a date             becomes a datetime in UTC
@@ -37,7 +37,7 @@ Buffer = bytes | memoryview | msgspec.Raw
 
 
 def read_values(data: Buffer) -> Any:
-    """Decode a value, which nests `MAX_DEPTH` levels at most.
+    """Decode a value of at most `MAX_DEPTH` levels.
 
     Raises:
         PacketError: it is malformed, too deep, or has a type or a key that is unknown.
@@ -97,7 +97,11 @@ _decoder = msgspec.msgpack.Decoder(ext_hook=_extension)
 
 
 def _check_containers(value: Any) -> None:
-    """Turn keys to text, level by level: the peer must not choose how deep our stack is."""
+    """Turn keys into text, and refuse a value that is nested too deeply.
+
+    The levels are gone through one by one: recursion would let the peer choose the depth of our
+    stack.
+    """
     level = [value] if type(value) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
         if not level:
@@ -134,9 +138,10 @@ _EXTENSIONS: Final = frozenset((*range(0xC7, 0xCA), *range(0xD4, 0xD9)))
 
 
 def count_values(data: Buffer, most: int) -> int:
-    """Count the values, names of members among them; a count above `most` may be too low.
+    """Count the values, names of members among them.
 
-    A value of an extension type counts `EXTENSION` times.
+    A value of an extension type counts `EXTENSION` times. Counting ends above `most`, so such a
+    count may be too low.
     """
     count = 0
     encoded = bytes(data)
@@ -165,8 +170,8 @@ def _fixed_sizes(data: Buffer) -> Iterator[bool]:
             yield False
 
 
-# By the first byte of a value: how many bytes it has, as far as that byte tells, and how many
-# values are in it.
+# By the first byte of a value: how many bytes the value has, and how many values are in it, as far
+# as that byte tells.
 _SIZES: Final = tuple(
     {
         **{0xA0 + i: 1 + i for i in range(0x20)},  # texts
@@ -188,7 +193,9 @@ _ITEMS: Final = tuple(
     }.get(first, 0)
     for first in range(256)
 )
-# How many bytes the length has, how many bytes come before the content, how many values are in it.
+# By the first byte of a value that is followed by its length: how many bytes the length has, how
+# many bytes come between length and content, and how many values there are for each unit of the
+# length.
 _LENGTHS: Final = {
     **{0xC4 + i: (1 << i, 0, 0) for i in range(3)},  # bytes
     **{0xC7 + i: (1 << i, 1, 0) for i in range(3)},  # extensions
@@ -196,7 +203,7 @@ _LENGTHS: Final = {
     **{0xDC + i: (2 << i, 0, 1) for i in range(2)},  # arrays
     **{0xDE + i: (2 << i, 0, 2) for i in range(2)},  # maps
 }
-# What a value takes in memory, in bytes.
+# By the first byte of a value: the bytes that it takes in memory.
 _WEIGHTS: Final = tuple(
     {
         **dict.fromkeys((*range(0x90, 0xA0), 0x80, 0xDC, 0xDD), LIST),

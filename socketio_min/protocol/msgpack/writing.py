@@ -1,8 +1,7 @@
-"""Writing values as MessagePack that notepack.io reads, which the official parser uses.
+"""Writing values as MessagePack that notepack.io reads, the official parser's library.
 
-msgspec encodes the values that all languages have: those of JSON, and bytes. Any other value
-becomes what the JSON parser makes of it, with one difference: a datetime with a time zone becomes a
-`Date` at the receiver.
+msgspec encodes the values of JSON, and bytes. Any other value becomes what the JSON parser makes of
+it, with one difference: a datetime with a time zone becomes a `Date` at the receiver.
 """
 
 from __future__ import annotations
@@ -26,12 +25,14 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode_plain(value: Any) -> bytes | None:
-    """Encode a value of JSON's types and bytes. None for any other, or if it cannot be encoded."""
+    """Encode a value of the types of JSON, and bytes. Return None for any other value, and for one
+    that cannot be encoded.
+    """
     try:
         encoded = _encoder.encode(value)
     except (TypeError, ValueError, BufferError, OverflowError, RecursionError):
         return None
-    # Only now: msgspec has refused values that contain themselves.
+    # Checked after encoding: msgspec has refused values that contain themselves.
     return encoded if _is_plain(value) else None
 
 
@@ -39,7 +40,7 @@ def encode_values(value: Any) -> bytes:
     """Encode any value that the JSON parser takes.
 
     Raises:
-        EncodeError: it has no form in JSON, and is no binary value.
+        EncodeError: the value, or one in it, has no form in JSON and is not binary.
     """
     encoded = encode_plain(value)
     if encoded is not None:

@@ -19,6 +19,7 @@ from socketio_min.protocol.packets import (
     DISCONNECT,
     EVENT,
     check_event_name,
+    has_event_name,
 )
 
 
@@ -40,3 +41,21 @@ def test_an_event_to_send_needs_a_name(args: list[Any]) -> None:
 def test_reserved_names_are_not_sent(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}', which the protocol keeps for itself"):
         encode_event("/", [name])
+
+
+@pytest.mark.parametrize(
+    ("data", "has_one"),
+    [
+        ([], False),
+        ([1], False),
+        ([["x"]], False),
+        ([""], True),
+        (["x", 1], True),
+        (["x" * 128], True),
+        (["x" * 129], False),
+        (["connect"], False),
+        (["removeListener"], False),
+    ],
+)
+def test_a_peer_sends_the_name_first(data: list[Any], has_one: bool) -> None:
+    assert has_event_name(data) is has_one

@@ -3,6 +3,9 @@
 A mistake found later costs a client its connection or its answer, and the log names a call inside
 this package instead of the line to mend; a handler of an event that never comes is not noticed at
 all.
+
+This module is public: a library on top of this one checks its own users' handlers with
+`check_event` and `check_call`, and asks `most_arguments` how many arguments they take.
 """
 
 from __future__ import annotations

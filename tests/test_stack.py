@@ -251,6 +251,13 @@ def test_socketio_uses_engineio_through_the_doors_that_are_named() -> None:
     assert doors_used("socketio_min", "engineio_min", ROOT) == DOORS
 
 
+def test_the_sdk_uses_only_what_is_public() -> None:
+    # The SDK is a distribution of its own and may meet a later version of socketio_min.
+    sdk = "sdk/python/ai_coding_assistant"
+    assert doors_used(sdk, "socketio_min", ROOT) == {"handler_checks.py"}
+    assert doors_used(sdk, "engineio_min", ROOT) == set()
+
+
 @pytest.mark.parametrize("package", CIRCLES)
 def test_the_circles_are_those_that_are_named(package: str) -> None:
     assert circles(import_graph(package, PLACES.get(package, ROOT))) == CIRCLES[package]

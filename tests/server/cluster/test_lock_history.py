@@ -1,15 +1,18 @@
 """The history of an exclusive lock that two servers give, while servers die, is linearizable.
 
 A server that dies stops in the middle of whatever it does and says nothing more. What it held
-passes when its lease is over, at a moment that nobody knows.
+passes when its lease is over. No lease of these servers ends by itself: the test ends it, so it is
+known when. On a busy machine servers would lose their leases by chance, and the judge would have to
+excuse two holders of one lock by each of these losses.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import pytest
@@ -19,17 +22,17 @@ from server.api.records import Project, User
 from server.store import locks, membership, nodes
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.held_locks import Held, check_others, check_token
+from server.store.held_locks import Held, Possible, check_others, check_token, possible
 from server.store.postgres import Postgres
 from tests.effort import EFFORT
 from tests.server.cluster.linearizable import NEVER, Operation, is_linearizable
 from tests.waiting import eventually, patient
 
 PATH = "a.txt"
-LEASE, GRACE = 0.3, 0.0
-KILLS, CLIENTS = 3, 3
-PAUSE = 0.004
-BETWEEN_KILLS = 60
+LEASE, GRACE = 3600.0, 0.0
+ROUNDS, CLIENTS = 3, 3
+PAUSE, RENEWAL = 0.004, 0.03
+BETWEEN_FAULTS, BETWEEN_DEATH_AND_END = 40, 20
 """Operations."""
 FREE = (None, 0, 0)
 
@@ -40,8 +43,8 @@ def step(state: tuple[Any, int, int], done: Operation) -> Hashable | None:
     who, *rest = done.arguments
     mine, result = holder == who, done.result
     match done.name, result:
-        case "die", _:
-            return (None, 0, last) if holder in who else None
+        case "end", _:
+            return (None, 0, last) if holder in who else state
         case "lock", False:
             return None if holder is None or mine else state
         case "lock", None:
@@ -63,8 +66,8 @@ def step(state: tuple[Any, int, int], done: Operation) -> Hashable | None:
 class World:
     """Servers that give locks on one file, and what their clients have seen."""
 
-    def __init__(self, url: str, seed: int) -> None:
-        self.url = url
+    def __init__(self, postgres: Postgres, seed: int) -> None:
+        self.postgres = postgres
         self.random = random.Random(seed)
         self.clock = itertools.count(1)
         self.history: list[Operation] = []
@@ -74,23 +77,48 @@ class World:
         try:
             for _ in range(2):
                 await self.add()
-            for kill in range(1, KILLS + 1):
-                await self._go_on(kill * BETWEEN_KILLS)
-                await self.servers.pop(self.random.randrange(2)).die()
+            for _ in range(ROUNDS):
+                await self._go_on()
+                # Its machine stands still.
+                await self._end_lease(self.random.choice(self.servers))
+                await self._go_on()
+                dead = self.servers.pop(self.random.randrange(2))
+                await dead.die()
                 await self.add()
-            # What the last one held has passed, and is taken.
-            await self._go_on(len(self.history) + 2 * BETWEEN_KILLS)
+                await self._wait(BETWEEN_DEATH_AND_END)
+                await self._end_lease(dead)
+            await self._go_on()
         finally:
             for server in self.servers:
                 await server.die()
-
-    async def _go_on(self, operations: int) -> None:
-        await eventually(lambda: len(self.history) >= operations)
 
     async def add(self) -> None:
         server = Server(self)
         self.servers.append(server)
         await server.start()
+
+    async def _go_on(self) -> None:
+        """Wait for some operations, with a save under a new token among them."""
+        begin = len(self.history)
+        before = max(self._tokens(0), default=0)
+        await self._wait(BETWEEN_FAULTS)
+        await eventually(lambda: max(self._tokens(begin), default=0) > before)
+
+    async def _wait(self, operations: int) -> None:
+        end = len(self.history) + operations
+        await eventually(lambda: len(self.history) >= end)
+
+    def _tokens(self, begin: int) -> list[int]:
+        """Return the tokens of the saves that were done."""
+        return [
+            one.arguments[1] for one in self.history[begin:] if one.name == "save" and one.result
+        ]
+
+    async def _end_lease(self, server: Server) -> None:
+        call = next(self.clock)
+        await asyncio.to_thread(end_lease, self.postgres, server.engine.node)
+        lost = frozenset(server.clients)
+        self.history.append(Operation("end", (lost,), None, call, next(self.clock)))
 
 
 class Server:
@@ -98,10 +126,9 @@ class Server:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.engine = Postgres(world.url, shares=True)
+        self.engine = Postgres(world.postgres.url, shares=True)
         self.database = Database(self.engine)
         self.clients = [f"{self.engine.node}-{number}" for number in range(CLIENTS)]
-        self.renewed_at = 0
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -114,27 +141,16 @@ class Server:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        self._lose()
         await self.database.close()
-
-    def _lose(self) -> None:
-        lost = frozenset(self.clients)
-        self.world.history.append(Operation("die", (lost,), None, self.renewed_at))
 
     async def _renew(self) -> None:
         node = self.engine.node
         while True:
-            await asyncio.sleep(LEASE / 10)
-            asked = next(self.world.clock)
+            await asyncio.sleep(RENEWAL)
             if await self.database.run(lambda c: nodes.renewed(c, node, LEASE, GRACE)) is None:
-                # This machine stood still.
-                self._lose()
                 await self._join()
-            else:
-                self.renewed_at = asked
 
     async def _join(self) -> None:
-        self.renewed_at = next(self.world.clock)
         await self.database.run(lambda c: nodes.join(c, self.engine.node, "", LEASE))
 
     async def _act(self, client: str) -> None:
@@ -182,35 +198,45 @@ class Server:
 
 
 def add_project(postgres: Postgres) -> None:
-    session = postgres.connect()
-    membership.add_project(session, Project("p", "", "", "web", [], "now", "now"))
-    session.close()
+    with contextlib.closing(postgres.connect()) as session:
+        membership.add_project(session, Project("p", "", "", "web", [], "now", "now"))
+
+
+def end_lease(postgres: Postgres, node: str) -> None:
+    """End a node's lease, also in the middle of a transaction, as time does."""
+    with contextlib.closing(postgres.connect()) as session:
+        session.execute("UPDATE nodes SET alive_until = clock_timestamp() WHERE id = ?", (node,))
 
 
 @pytest.mark.parametrize("seed", range(EFFORT))
-async def test_the_history_of_a_lock_is_linearizable(postgres: Postgres, seed: int) -> None:
+async def test_the_history_of_a_lock_is_linearizable(
+    postgres: Postgres, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
     add_project(postgres)
-    world = World(postgres.url, seed)
+    world = World(postgres, seed)
     await patient(world.run())
-    granted = [one.result for one in world.history if one.name == "lock" and one.result]
-    saved = {one.result for one in world.history if one.name == "save"}
-    assert len(set(granted)) > KILLS
-    assert saved >= {True}
     assert is_linearizable(world.history, FREE, step)
+    # Where a server could not give a lock, its lease was over.
+    assert "the database refused" not in caplog.text
 
 
 async def test_a_planted_double_grant_is_found(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_project(postgres)
-    real, calls = locks.of_file, itertools.count(1)
+    refusals = itertools.count(1)
 
-    def forgetful(connection: Connection, grace: float, project_id: str, path: str) -> list[Held]:
-        found = real(connection, grace, project_id, path)
-        return [] if next(calls) % 50 == 0 else found
+    def generous(holders: Collection[Held], *asked: Any) -> Possible:
+        try:
+            return possible(holders, *asked)
+        except EventError:
+            # A single one may look sound: the unlock of the first holder was on its way.
+            if next(refusals) % 4:
+                raise
+            return Possible(None, [])
 
-    monkeypatch.setattr(locks, "of_file", forgetful)
-    world = World(postgres.url, 0)
+    monkeypatch.setattr(locks, "possible", generous)
+    world = World(postgres, 0)
     await patient(world.run())
     assert not is_linearizable(world.history, FREE, step)
 
@@ -246,22 +272,31 @@ A, B = ("a",), ("b",)
             ],
             True,
         ),
-        # It died, and a token of before is refused from then on.
+        # Its lease is over, and a token of before is refused from then on.
         (
             [
                 Operation("lock", A, 1, 0, 1),
-                Operation("die", (frozenset("a"),), None, 2),
-                Operation("lock", B, 2, 3, 4),
-                Operation("save", ("a", 1), False, 5, 6),
+                Operation("end", (frozenset("a"),), None, 2, 3),
+                Operation("lock", B, 2, 4, 5),
+                Operation("save", ("a", 1), False, 6, 7),
             ],
             True,
         ),
         (
             [
                 Operation("lock", A, 1, 0, 1),
-                Operation("die", (frozenset("a"),), None, 2),
-                Operation("lock", B, 2, 3, 4),
-                Operation("save", ("a", 1), True, 5, 6),
+                Operation("end", (frozenset("a"),), None, 2, 3),
+                Operation("lock", B, 2, 4, 5),
+                Operation("save", ("a", 1), True, 6, 7),
+            ],
+            False,
+        ),
+        # The end of a lease excuses nothing that comes after it.
+        (
+            [
+                Operation("end", (frozenset("a"),), None, 0, 1),
+                Operation("lock", A, 1, 2, 3),
+                Operation("lock", B, 2, 4, 5),
             ],
             False,
         ),
@@ -273,7 +308,7 @@ def test_the_judge(history: list[Operation], is_sound: bool) -> None:
 
 def test_the_judge_is_quick_where_any_lease_may_have_been_lost() -> None:
     """A machine that stands still loses many leases, and no lock may have been held then."""
-    losses = [Operation("die", (frozenset(one),), None, 0) for one in "ab" * 12]
+    losses = [Operation("end", (frozenset(one),), None, 0) for one in "ab" * 12]
     grants = [
         Operation("lock", (who,), token, 2 * token, 2 * token + 1)
         for token, who in enumerate("ab" * 12, 1)

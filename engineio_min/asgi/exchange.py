@@ -17,7 +17,7 @@ from engineio_min.asgi.scope import (
     read_request,
 )
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.limits.turn_share import READ_SHARE
+from engineio_min.protocol.shares import READ_SHARE
 from engineio_min.request import Headers
 from engineio_min.transports.body import Body
 

@@ -16,11 +16,10 @@ from engineio_min.asgi.scope import (
     first_of,
     read_request,
 )
-from engineio_min.limits.turn_share import READ_SHARE
-from engineio_min.protocol.backlog import SHARE
-from engineio_min.protocol.large_frame import LARGE_SHARE
+from engineio_min.protocol.frame_heads import MESSAGE_TOO_BIG, NORMAL_CLOSURE, TRY_AGAIN_LATER
 from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64, is_binary
 from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.shares import LARGE_SHARE, READ_SHARE, STREAM_SHARE
 from engineio_min.request import Headers
 from engineio_min.transports.stream_carrier import StreamCarrier
 
@@ -33,10 +32,6 @@ SEND_TIMEOUT = 30.0
 
 # The cost of one `send` of the host, as the bytes that it could have sent in that time.
 SEND_COST = 4_096
-
-NORMAL_CLOSURE = 1000
-MESSAGE_TOO_BIG = 1009
-TRY_AGAIN_LATER = 1013
 
 
 class AsgiWebSocket(StreamCarrier):
@@ -263,7 +258,7 @@ class AsgiWebSocket(StreamCarrier):
             return
         connection = self._connection
         session = connection.session
-        share = SHARE
+        share = STREAM_SHARE
         while packets := session.take():
             # This matters only if sending takes time: what is queued meanwhile is counted.
             session.block(connection.server.loop.time())
@@ -272,7 +267,7 @@ class AsgiWebSocket(StreamCarrier):
                 if share <= 0:
                     # A host that takes everything at once would never let other connections have
                     # their turn.
-                    share = SHARE
+                    share = STREAM_SHARE
                     await asyncio.sleep(0)
                 size = len(packet)
                 share -= size + SEND_COST

@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-READ_SHARE: Final = 4_096
-"""Bytes that each turn takes of a connection anyway, with the last message whole."""
 MOST: Final = 131_072
 """Bytes of large reads that a turn takes, before the last: 2 ms of JSON."""
 MOST_SECONDS: Final = 0.002

@@ -1,4 +1,10 @@
-"""What waits for one peer: how much it weighs, and how much of it leaves at a time."""
+"""What waits for one peer: how much it weighs in memory, and when the peer's driver is told of it.
+
+A peer is too slow in one of three cases, each with the reason `slow consumer`. More waits than
+`max_buffered` (`Session.send`). Nothing was taken for `stall_timeout`: `transports/websocket.py`
+and `transports/polling.py` look with the help of `progress.py`. Or a host of ASGI takes one message
+for too long (`asgi/websocket.py`).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,6 @@ from engineio_min.protocol.packets import Packet
 
 # What a queued packet costs besides its characters.
 PACKET_OVERHEAD = 64
-
-# Bytes of what waits for one peer that leave in a turn of the event loop, so that the others come;
-# an answer to a poll has more, because each costs the peer a round trip.
-SHARE = 262_144
-POLL_SHARE = 4 * SHARE
 
 # Bytes of what waits for one peer above which its driver is told, each time they have doubled.
 FIRST_MARK = 65_536

@@ -14,9 +14,8 @@ from typing import Final
 
 from engineio_min.protocol.frame_encoding import encode_frame
 from engineio_min.protocol.packets import Packet, encode_base64, is_binary, may_compress
+from engineio_min.protocol.shares import COMPRESSED_SHARE
 
-# Bytes of packets that are compressed in a turn of the event loop for one connection, about 2 ms.
-SHARE: Final = 65_536
 # Bytes of a message that is compressed, about 4 ms; a larger one leaves as it is.
 MOST: Final = 131_072
 # Bytes of packets and their frames that are kept.
@@ -46,7 +45,7 @@ class AgreedEncoder:
         "size",
     )
 
-    share = SHARE
+    share = COMPRESSED_SHARE
 
     def __init__(self, window_bits: int | None, threshold: int, *, base64: bool) -> None:
         self.packets: list[Packet] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engineio_min.protocol.backlog import SHARE
 from engineio_min.protocol.packets import LongText, Packet
+from engineio_min.protocol.shares import STREAM_SHARE
 
 _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82
@@ -41,7 +41,7 @@ class FrameEncoder:
 
     __slots__ = ("data", "packets", "size")
 
-    share = SHARE
+    share = STREAM_SHARE
 
     def __init__(self) -> None:
         self.packets: list[Packet] = []

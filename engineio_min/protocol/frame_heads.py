@@ -13,6 +13,7 @@ CONT: Final = 0x0
 TEXT: Final = 0x1
 BINARY: Final = 0x2
 # Codes of close frames.
+NORMAL_CLOSURE: Final = 1000
 INVALID_DATA: Final = 1007
 POLICY_VIOLATION: Final = 1008
 MESSAGE_TOO_BIG: Final = 1009

@@ -11,11 +11,10 @@ from typing import Final
 
 from engineio_min.protocol.frame_heads import BINARY, CONT, TEXT
 from engineio_min.protocol.masking import apply_mask
+from engineio_min.protocol.shares import LARGE_SHARE
 
 LARGE_HEAD: Final = 10
 """Bytes of the head of a frame with 64 KiB or more of payload, without the mask."""
-LARGE_SHARE: Final = 65_536
-"""Bytes of such a frame that are taken at once."""
 
 _MASK: Final = 4
 _MASKED_AND_LARGE: Final = 0xFF

@@ -26,14 +26,12 @@ from engineio_min.protocol.awaited_close import AwaitedClose
 from engineio_min.protocol.frame_heads import FRAGMENTS, INVALID_DATA, frame_size
 from engineio_min.protocol.masking import apply_mask
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.shares import READ_SHARE
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
     from engineio_min.protocol.frame_reader import FrameReader
-
-# One call of `receive` takes the frames that begin in so many of the first bytes that it is given.
-SHARE = 4_096
 
 _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82
@@ -120,11 +118,11 @@ class ServerMessageStream:
             if self.rest:
                 data = self.rest + data
                 self.rest = b""
-            self._receive_any(data, SHARE, messages)
+            self._receive_any(data, READ_SHARE, messages)
         else:
-            position = self._receive_common(data, 0, SHARE, messages)
+            position = self._receive_common(data, 0, READ_SHARE, messages)
             if position < len(data):
-                self._receive_any(data[position:], SHARE - position, messages)
+                self._receive_any(data[position:], READ_SHARE - position, messages)
         return messages
 
     def _receive_common(

@@ -23,7 +23,6 @@ from engineio_min.errors import PacketError
 from engineio_min.protocol.backlog import (
     FIRST_MARK,
     PACKET_OVERHEAD,
-    POLL_SHARE,
     weigh_packets,
 )
 from engineio_min.protocol.deadlines import NEVER
@@ -65,6 +64,7 @@ from engineio_min.protocol.reasons import (
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
 )
+from engineio_min.protocol.shares import POLL_SHARE
 from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
 
 # How late a timer is without anything being wrong, in seconds.

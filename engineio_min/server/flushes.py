@@ -32,8 +32,8 @@ WRITES: Final = 128
 """Writes that a turn makes to connections that were sent something in it, and again to those that
 waited. A write takes 20 microseconds.
 """
-SHARE: Final = 1_048_576
-"""After so many bytes a turn makes no more writes of the one kind or the other."""
+MOST_BYTES: Final = 1_048_576
+"""Bytes after which a turn makes no more writes of one of these two kinds."""
 
 
 class Flushes:
@@ -80,7 +80,7 @@ class Flushes:
         # A few connections need not be counted one by one.
         share = unwritten if len(dirty) <= WRITES else islice(unwritten, WRITES)
         for connections in (share, _taken_from(backlog)) if backlog else (share,):
-            room = SHARE
+            room = MOST_BYTES
             for connection in connections:
                 try:
                     room -= connection.carrier.flush()

@@ -7,21 +7,20 @@ from functools import partial
 from itertools import chain, islice
 
 from engineio_min.errors import Code, PacketError, RequestRefused
-from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
 from engineio_min.protocol.phases import CLOSED, OPENED, Closed
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.shares import LARGE_SHARE, READ_SHARE
 from engineio_min.request import Headers
 from engineio_min.transports.connection import Connection, Exchange
 from engineio_min.transports.content_coding import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.departure import OK, Departure
 
-# Packets of a POST that are received in one turn of the event loop, fewer if these are more bytes
-# than a turn takes anyway; then the others come.
-SHARE = 64
+# Packets of a POST that are received in one turn of the event loop, unless their bytes are more
+# than a share; then the others come.
+MOST_PACKETS = 64
 
 # Bytes that may wait without being fetched for as long as the heartbeat goes on: the buffers of a
 # WebSocket would have taken as many.
@@ -252,7 +251,7 @@ class Polling:
         """Receive a share of a POST's packets; answer it when there are no more."""
         connection = self._connection
         session = connection.session
-        share: Iterator[Packet] = islice(packets, SHARE)
+        share: Iterator[Packet] = islice(packets, MOST_PACKETS)
         if self._size > READ_SHARE:
             share = _of_one_turn(share)
         try:

@@ -15,11 +15,11 @@ from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import Encoder, encode_frame
 from engineio_min.protocol.frame_heads import TRY_AGAIN_LATER
-from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.reasons import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
-from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
+from engineio_min.protocol.server_frames import ServerMessageStream
+from engineio_min.protocol.shares import LARGE_SHARE, READ_SHARE
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.stream_carrier import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed
@@ -122,7 +122,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         connection = self._connection
-        if len(data) > SHARE and self._put_off(data):
+        if len(data) > READ_SHARE and self._put_off(data):
             return
         packets = self._stream.receive(data)
         if self._candidate or self._stream.needs_attention:

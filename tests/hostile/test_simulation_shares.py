@@ -131,11 +131,11 @@ def test_pings_have_their_share() -> None:
 
 
 def frames_without_end(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(server_frames, "SHARE", 10**9)
+    patch.setattr(server_frames, "READ_SHARE", 10**9)
 
 
 def posts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(polling, "SHARE", 10**9)
+    patch.setattr(polling, "MOST_PACKETS", 10**9)
 
 
 def large_packets_in_one_turn(patch: pytest.MonkeyPatch) -> None:

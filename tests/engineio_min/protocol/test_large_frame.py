@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 from websockets.speedups import apply_mask
 
-from engineio_min.protocol.large_frame import LARGE_HEAD, LARGE_SHARE, LargeFrame, large_frame
+from engineio_min.protocol.large_frame import LARGE_HEAD, LargeFrame, large_frame
+from engineio_min.protocol.shares import LARGE_SHARE
 
 MASK = b"\x01\x02\xfe\xff"
 

@@ -6,9 +6,9 @@ import pytest
 from websockets.frames import Opcode
 
 from engineio_min.protocol.assembler import NOT_UTF8
-from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import LONG, LongText
-from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
+from engineio_min.protocol.server_frames import ServerMessageStream
+from engineio_min.protocol.shares import LARGE_SHARE, READ_SHARE
 from tests.engineio_min.protocol.masked import long_form, masked, text
 
 LIMIT = 300
@@ -29,13 +29,13 @@ def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes) -> None:
     """Of a read as large as they come, no call takes frames beyond its first 4 KiB, and all calls
     together take what is in it, in order.
     """
-    number = 3 * SHARE // len(frame)
+    number = 3 * READ_SHARE // len(frame)
     stream = ServerMessageStream(LIMIT)
     read = frame * number + text("4end")
     messages = stream.receive(read)
     calls, left = 1, len(read)
     while stream.rest:
-        assert left - SHARE - len(frame) <= len(stream.rest) < left
+        assert left - READ_SHARE - len(frame) <= len(stream.rest) < left
         left = len(stream.rest)
         assert stream.needs_attention
         assert stream.held >= left

@@ -104,7 +104,7 @@ def test_bytes_have_a_share_too(monkeypatch: pytest.MonkeyPatch) -> None:
         crowd = Crowd(loop)
         await crowd.gather()
         monkeypatch.setattr(flushes, "WRITES", 128)
-        monkeypatch.setattr(flushes, "SHARE", 25)
+        monkeypatch.setattr(flushes, "MOST_BYTES", 25)
         crowd.io.to("room").emit("all")
         counts = []
         for _ in range(4):

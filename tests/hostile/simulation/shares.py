@@ -16,10 +16,9 @@ from unittest.mock import patch
 
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
-from engineio_min.limits.turn_share import READ_SHARE
-from engineio_min.protocol.backlog import POLL_SHARE, SHARE
 from engineio_min.protocol.large_frame import LargeFrame
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.shares import POLL_SHARE, READ_SHARE, STREAM_SHARE
 from engineio_min.server import flushes
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.polling import Polling
@@ -71,7 +70,7 @@ def counting(shares: Shares) -> Iterator[None]:
     def counted_write(self: Link, data: Any) -> None:
         # A connection may be answered at the end of a read, and again at the end of the turn.
         is_stream = isinstance(self.get_protocol(), WebSocket)
-        most = 2 * (SHARE + ONE_MORE) if is_stream else POLL_SHARE + ONE_MORE
+        most = 2 * (STREAM_SHARE + ONE_MORE) if is_stream else POLL_SHARE + ONE_MORE
         shares.count("bytes", self, len(data), most)
         if at_the_end:
             shares.count("receivers", shares, 1, MOST_RECEIVERS)

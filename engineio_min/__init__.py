@@ -1,8 +1,23 @@
 """Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
 
-Reading order: `protocol.packets`, `protocol.phases`, `protocol.session`, `protocol.deadlines`
-(pure), then `transports.polling`, `transports.websocket`, `server` and `http.server`, and
-`limits.admission` for who gets in at all; for the client `protocol.client_session` (pure),
+The stack, from the bottom. A file imports from its own folder and from those named before it:
+
+    protocol/     the rules of both ends, without input, output or a clock
+    limits/       what one peer, one address, one user and all together may take
+    transports/   a session and what carries it: polls, or a WebSocket
+    http/         our HTTP/1.1 server, which knows no rule of Engine.IO
+    asgi/         the same for any ASGI 3 host
+    server/       which session a request is for, who may open one, when writes leave
+    client/       the other end, with HTTP of its own
+    workers/      several processes on one port
+
+The files beside the folders are for several of them: `request`, `forwarding`, `cors`, `options` and
+`option_checks`, `errors` and `ids`, and what runs on the event loop: `timer`, `end_of_turn`,
+`waiters` and `runner`.
+
+Reading order: `protocol.packets`, `protocol.phases`, `protocol.session`, `protocol.deadlines`, then
+`transports.polling`, `transports.websocket`, `server.server` and `http.server`, and
+`limits.admission` for who gets in at all; for the client `protocol.client_session`,
 `client.client`, `client.http` and `client.websocket`.
 """
 

@@ -1,4 +1,4 @@
-"""Ids that nobody can guess: a session's, which is a secret, and others of the same make."""
+"""Ids that nobody can guess: those of sessions, which are secrets, and whatever else needs one."""
 
 from __future__ import annotations
 

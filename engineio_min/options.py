@@ -147,20 +147,20 @@ class ServerOptions:
     user: Callable[[Request], str | None] | None = None
     """Names the user that a handshake is counted for, or None for nobody."""
     max_held: int = 268_435_456
-    """Bytes kept for all connections together: of messages that are not complete, that wait or are
-    worked on, and of what their clients have not taken. Above it the connection that holds most is
-    closed; 64 KiB of each connection are free.
+    """Bytes kept for all connections together: messages that are incomplete, wait, or are worked
+    on, and what clients have not taken. Above it the connection that holds most is closed; 64 KiB
+    of each connection are free.
     """
     max_held_per_address: int = 134_217_728
     """The same of one address; never less than twice max_http_buffer_size."""
     max_held_per_user: int = 134_217_728
     """The same of one user; never less than twice max_http_buffer_size."""
     max_held_per_connection: int = 16_777_216
-    """Bytes that wait, are worked on or are not taken for one connection; above it nothing more is
-    read.
+    """Bytes of one connection that wait, are worked on, or are not taken by its client; above it
+    nothing more is read.
     """
     stall_timeout: float = 10.0
-    """Seconds that what waits for a client may wait without a byte of it being taken."""
+    """Seconds that a client may take not a byte of what waits for it."""
     max_buffered: int = 67_108_864
     """Bytes that may wait for one client, however fast it takes them."""
     # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.

@@ -24,7 +24,7 @@ class Waiters:
         await future
 
     def release(self) -> None:
-        """End the waiting of all, but of calls that are made from now on."""
+        """Let all calls that wait go on. Those that are made from now on wait for the next time."""
         futures, self._futures = self._futures, []
         for future in futures:
             # Its caller may have been cancelled.

@@ -81,7 +81,7 @@ class AsgiExchange:
         raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
 
     def untaken(self) -> tuple[int, int]:
-        """Return nothing: a host does not tell what its peer has taken."""
+        """Return zeros: a host does not tell what its peer has taken."""
         return 0, 0
 
     async def run(self) -> None:

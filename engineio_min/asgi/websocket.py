@@ -96,7 +96,7 @@ class AsgiWebSocket(StreamCarrier):
         done(b"")
 
     def untaken(self) -> tuple[int, int]:
-        """Return nothing: the answer of a handshake is not waited for."""
+        """Return zeros: nobody waits until the peer has the answer to a handshake."""
         return 0, 0
 
     def accept(

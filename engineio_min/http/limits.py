@@ -24,8 +24,8 @@ class HttpLimits:
     None for no limit. A WebSocket with a session does not count, and each session that polls makes
     room for six more. Not for proxies; see `HttpServer`.
     header_timeout: also for the handshake of TLS.
-    write_timeout: in which a peer must have read something of an answer that does not leave.
-    linger: in which a peer must end a connection that is closed.
+    write_timeout: until a peer has read something of an answer that waits for it.
+    linger: until a peer has closed its end of a connection, after the last answer.
     pipelined: requests that wait behind the one being answered; what follows is not parsed.
 
     Raises:

@@ -38,6 +38,10 @@ NO_PORT = "the server has no port before `await listen(...)`"
 
 # Turns of the loop until a task that is cancelled at the next one has answered.
 TURNS_TO_ANSWER = 2
+# How often a server that closes looks whether its connections have ended, and the seconds between
+# two looks.
+CLOSE_LOOKS = 50
+CLOSE_INTERVAL = 0.02
 
 
 class _Adopted(HttpConnection):
@@ -248,10 +252,10 @@ class HttpServer:
         self.give_idle()
         for transport in list(self.connections):
             transport.close()
-        deadline = 50
-        while self.connections and deadline:
-            deadline -= 1
-            await asyncio.sleep(0.02)
+        for _ in range(CLOSE_LOOKS):
+            if not self.connections:
+                break
+            await asyncio.sleep(CLOSE_INTERVAL)
         for transport in list(self.connections):
             transport.abort()
         if self._listeners:

@@ -9,7 +9,7 @@ from engineio_min.transports.unsent import unsent_and_confirmed
 
 
 class Unread:
-    """The answers that wait for a peer since `now`; `taken` is set once it has room or is gone."""
+    """The answers that wait for a peer since `now`; `taken` is set once it reads or is gone."""
 
     __slots__ = ("_progress", "_transport", "taken")
 

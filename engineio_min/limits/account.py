@@ -24,7 +24,7 @@ from typing import Final, Protocol
 # Bytes that are free for each holder, however much the others hold.
 FREE: Final = 65_536
 
-# Whom a holder's bytes count for besides itself: "address" or "user", and which.
+# Who owns a holder's bytes besides the holder itself: "address" or "user", and its name.
 Owner = tuple[str, str]
 
 
@@ -49,7 +49,7 @@ class Holder(Protocol):
     groups: tuple[Group, ...]
 
     def owners(self) -> Iterable[Owner]:
-        """Return whom the bytes count for besides the holder itself."""
+        """Return who owns the bytes besides the holder itself."""
 
     def let_go(self) -> None:
         """Hold as little as can be, and end what it was for."""
@@ -72,7 +72,7 @@ class Account:
         self._per_owner = per_owner
         self._groups: dict[Owner | None, Group] = {}
         self._tell = tell
-        # Everything, what is free as well.
+        # The bytes of all holders, those that are free included.
         self.held = 0
 
     def add(self, holder: Holder, size: int) -> None:

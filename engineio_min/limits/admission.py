@@ -81,7 +81,7 @@ class Admission(Headcount):
 
     capacity: all connections at once. per_address: connections of one address besides those of its
     sessions, or None for no limit. proxies: addresses and networks for which `per_address` does not
-    count. sessions_of: how many sessions that poll, or began so, an address has.
+    count. sessions_of: returns how many sessions of an address began with polling.
 
     Raises:
         UsageError: one of `proxies` is no address and no network.

@@ -1,4 +1,4 @@
-"""Whom the bytes that are held for a client count for: its address and its user.
+"""The owners of the bytes that are held for a client: its address and its user.
 
 An address that may be a proxy's owns nothing: it has many clients. The names that the application
 gives are used as they are.

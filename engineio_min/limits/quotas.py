@@ -1,8 +1,7 @@
 """How many sessions one address and one user may have at once.
 
-A session is counted when it opens, on whichever transport, and no more when it is over. Which
-address or user a request belongs to is the application's knowledge: behind a proxy the peer's
-address is the proxy's.
+A session counts from its opening to its end, on whichever transport. Only the application knows to
+which address or user a request belongs: behind a proxy the peer's address is the proxy's.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import Final
 
 from engineio_min.option_checks import check_positive
 
-# How many seconds of a standstill count, at most: the kernel keeps less of a client's events. And
-# the seconds after it in which what has piled up is read.
+# Seconds of a standstill that count at most: the kernel keeps no more of what a client sends.
 MOST_LOST: Final = 30.0
+# Seconds after a standstill in which what has piled up is read.
 READ_BY: Final = 5.0
 
 

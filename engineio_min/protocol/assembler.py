@@ -37,9 +37,8 @@ class MessageRefused(ProtocolError):
 class MessageAssembler:
     """One message at a time, from its first frame to its last.
 
-    `size` is the bytes of the message that is not complete.
-    `max_text` is the most bytes of a text message. With `long_texts` one of `LONG` bytes is not
-    decoded.
+    `size` counts the bytes of the message that is not complete. `max_text` is the most bytes of a
+    text message. With `long_texts` a text message of `LONG` bytes or more is not decoded.
     """
 
     __slots__ = ("_decoder", "_frames", "_is_text", "_long_texts", "_max_text", "_message", "size")

@@ -1,7 +1,10 @@
-"""How much a client may send at once: what the handshake says (Engine.IO v4, "maxPayload").
+"""How much a client may send at once, by the `maxPayload` of the open packet (Engine.IO v4,
+"Handshake").
 
-`limit` is that number of bytes, which the server has named. On polling it is for a whole payload,
-where a binary packet is base64; on WebSocket it is for a frame.
+`limit` is `maxPayload`, in bytes. On polling it limits a whole payload, where a binary packet is
+base64; on WebSocket it limits a frame. The server's own checks are where it reads: a larger body is
+answered with 413 in `transports/polling.py`, and a larger message fails the WebSocket with the code
+1009 in `frame_reader.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +28,9 @@ def check_size(packet: Packet, limit: int, *, is_framed: bool) -> None:
 
 
 def count_fitting(packets: list[Packet], most: int, limit: int | None) -> int:
-    """Count the first of `packets` that one POST takes, at most `most`.
+    """Return how many packets one POST takes, from the first of `packets` on: `most` at most.
 
-    One packet of any size is always counted, for the server to refuse.
+    At least one packet is counted, whatever its size: it is for the server to refuse.
     """
     count = min(len(packets), most)
     if limit is not None:
@@ -46,7 +49,7 @@ def count_fitting(packets: list[Packet], most: int, limit: int | None) -> int:
 
 
 def encoded_size(packet: Packet) -> int:
-    """Count the bytes of a packet in a payload (Engine.IO v4, "Payload encoding")."""
+    """Count the bytes of a packet in a payload (Engine.IO v4, "Packet encoding")."""
     if isinstance(packet, str):
         return len(packet) if packet.isascii() else len(packet.encode("utf-8", "replace"))
     return 1 + (len(packet) + 2) // 3 * 4

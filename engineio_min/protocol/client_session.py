@@ -215,7 +215,7 @@ class ClientSession:
             self._wake()
 
     def check_size(self, packet: Packet) -> None:
-        """Refuse a packet that the server would end the session for (Engine.IO v4, "maxPayload").
+        """Refuse a packet that the server would end the session for (Engine.IO v4, "Handshake").
 
         Raises:
             UsageError: the packet is larger than the server takes.

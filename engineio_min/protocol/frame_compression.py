@@ -2,9 +2,10 @@
 
 A message is compressed by itself (RFC 7692, "server_no_context_takeover"), so its frame is the same
 for all who have agreed on the same window, and is made once for all receivers of a broadcast.
-Rejected: to compress for each receiver what it alone has had before. That makes small messages that
-resemble each other smaller, costs 2 ms of the event loop for each receiver of 64 KB, and 256 KB of
-memory for each connection; the official server does it, in other threads.
+Rejected: to compress each message with the help of those before it, which are other ones for each
+receiver. Small messages that resemble each other become smaller so. But 64 KB cost 2 ms of the
+event loop for each receiver, and a connection takes 256 KB of memory; the official server does it,
+in other threads.
 """
 
 from __future__ import annotations

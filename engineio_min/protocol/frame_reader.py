@@ -72,8 +72,8 @@ class FrameReader:
     def begin(self, data: bytes, position: int, size: int, messages: list[Packet]) -> int:
         """Begin the frame of `size` bytes at `position`, and read what there is of it.
 
-        Return where the part that was read ends. Text that is too large is refused by its head:
-        then that is `position`.
+        Return where the part that was read ends. That is `position` if the head alone tells that
+        the text is too large.
         """
         first = data[position]
         if first & _OPCODE == Opcode.TEXT:

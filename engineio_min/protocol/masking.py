@@ -1,4 +1,5 @@
-"""websockets' C function that masks and unmasks frames, without the package around it.
+"""websockets' C function that masks and unmasks frames, without the package around it (RFC 6455,
+section 5.3).
 
 `import websockets` asks importlib.metadata for its own version, which brings email, zipfile and
 csv: two megabytes of every process. A server needs nothing else of it, unless a rare frame comes.
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def find_apply_mask(package: str = "websockets") -> Callable[[bytes, bytes], bytes]:
-    """Return `apply_mask(data, mask)`, from its own file if `package` is a folder, and otherwise by
-    importing all.
+    """Return `apply_mask(data, mask)`. Load it from its own file if `package` is a folder; import
+    the whole package otherwise.
     """
     folder = PathFinder.find_spec(package)
     path = None if folder is None else folder.submodule_search_locations

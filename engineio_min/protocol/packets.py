@@ -3,8 +3,8 @@
 A packet *is* a plain value: a `str` whose first character is the packet's type, or `bytes`, which
 is always a binary message. A WebSocket carries one packet per frame as it is. A polling payload
 joins packets with the separator U+001E and writes a binary message as `b` and its base64 (Engine.IO
-v4, "Packet encoding" and "Payload encoding"), as does a WebSocket whose client asks for it. A class
-per packet type was measured and rejected: it doubles the cost of an echo.
+v4, "Packet encoding"). A WebSocket writes binary messages so, too, if its client asks for it. A
+class per packet type was measured and rejected: it doubles the cost of an echo.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NOOP = "6"
 PROBE_PING = "2probe"
 PROBE_PONG = "3probe"
 
-# A text packet is long if it has so many bytes or more.
+# Bytes from which a text packet is long.
 LONG: Final = 262_144
 
-# The first character of a binary message that leaves as text.
+# The first character of a binary message that is sent as text.
 BASE64 = "b"
 
 SEPARATOR = "\x1e"
@@ -52,8 +52,10 @@ class UncompressedBytes(bytes):
 
 
 class LongText(bytes):
-    """A long text packet as UTF-8, of type "4" or "b". One that came is for a receiver that decodes
-    it in steps; one that a server sends need not be decoded and encoded again.
+    """A long text packet as UTF-8, of type "4" or "b".
+
+    What has come is kept so for a receiver that decodes it in steps. What is sent was encoded
+    before, and is not encoded again.
     """
 
     __slots__ = ()
@@ -129,7 +131,7 @@ def decode_payload(body: bytes, max_packets: int, *, long_texts: bool = False) -
 
 
 def _decode_long_payload(body: bytes, max_packets: int) -> Iterator[Packet]:
-    """Yield the packets of a body of which nothing but the short ones is decoded at once."""
+    """Yield the packets of a body. Decode the short ones; the others become `LongText`."""
     separator = SEPARATOR.encode()
     ends = []
     end = -1

@@ -43,7 +43,7 @@ class UpgradeExpired:
 
 @dataclass(frozen=True, slots=True)
 class BacklogChanged:
-    """`Session.held` is not what it was."""
+    """`Session.held` has changed."""
 
 
 Event = Closed | Upgraded | UpgradeExpired | BacklogChanged

@@ -8,7 +8,7 @@ has confirmed bytes while some were waiting.
 
 from __future__ import annotations
 
-# How often to look within the time that a peer has: it is over at most that much later.
+# How many times to look within the time that a peer has: it ends late by one such part at most.
 LOOKS = 4
 
 

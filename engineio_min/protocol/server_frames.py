@@ -38,9 +38,9 @@ _FINAL_BINARY = 0x82
 _FINAL_CLOSE = 0x88
 _FINAL_PING = 0x89
 _FINAL_PONG = 0x8A
-# The first byte, the mask and the payload of a short frame by its second byte, which is 128 and its
-# length: one call instead of two slices, which fails if the frame is not whole. None for other
-# frames.
+# Functions that take a short frame apart, by its second byte, which is 128 plus its length. Each
+# returns the first byte, the mask and the payload: one call instead of two slices, which fails if
+# the frame is not whole. None for other frames.
 _SHORT_FRAMES = (
     *(None,) * 128,
     *(struct.Struct(f"Bx4s{length}s").unpack_from for length in range(126)),
@@ -55,12 +55,12 @@ _MEDIUM = 0xFE
 class ServerMessageStream:
     """The server's end of a WebSocket after its handshake.
 
-    `only_fast_frames` says that all frames were of the one kind so far, so that nothing is closed.
-    `needs_attention` is set when there may be more to do than to deliver messages: a frame is
-    incomplete or went to the reader, so look at the rest. `max_text` is the bytes of a text
-    message, if these are fewer than `max_size`; see `MessageAssembler` for `long_texts`. `rest` is
-    what the next call of `receive` begins with; while there is any, do not read, and call with
-    nothing in the next turn of the loop.
+    `max_size` is the most bytes of a message, `max_text` of a text message; see `MessageAssembler`
+    for `long_texts`. `only_fast_frames` tells that all frames were of the common kind so far, so
+    that no close frame came or went. `needs_attention` tells the driver that there may be more to
+    do than to deliver messages: it looks at all the other properties then. `rest` is what the next
+    call of `receive` begins with. While there is any, do not read; call `receive(b"")` in the next
+    turn of the loop.
     """
 
     __slots__ = (

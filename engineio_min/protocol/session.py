@@ -85,9 +85,9 @@ class Timing:
     """The session's times in seconds and its limit in bytes.
 
     `close_timeout` is how long a closing session waits for the poll that fetches its last packets,
-    unless a pong would be overdue before;
-    `max_buffered` is what may wait for a peer, however fast it fetches; whether it fetches anything
-    is for its carrier to see.
+    and never longer than it would have waited for a pong. `max_buffered` is what may wait for a
+    peer, however fast the peer fetches it. Whether the peer fetches anything is for the carrier to
+    see.
     """
 
     ping_interval: float = 25.0
@@ -102,13 +102,13 @@ class Session:
 
     The driver calls `receive` for each packet of the current transport, `receive_probe` for each
     packet of a candidate, and reads `events` after every call. It tells with `unblock` and `block`
-    whether something waits to carry packets (a parked GET, a WebSocket that accepts data), with
+    whether something waits to carry packets (a parked GET, a WebSocket that accepts data), and with
     `pause` and `resume` whether it reads what the peer sends.
 
-    From `open` and from `receive` on nothing calls `wake` until the next `take`, `poll` or
-    `release`: whoever gives a session its packets looks for packets and events when the read is
-    over. So what a read causes leaves at its end, without a call that says so. `wake` is given
-    `woken_for`. `queued` is what `take` would return: to look at, not to change.
+    `open` and `receive` silence `wake` until the next `take`, `poll` or `release`: the driver looks
+    for packets and events by itself when a read is over. So what a read causes leaves at its end,
+    without a call that says so. `wake` is called with `woken_for`. `queued` is what `take` would
+    return; do not change it.
     """
 
     __slots__ = (
@@ -234,12 +234,12 @@ class Session:
     def _receive_control(self, packet: str, now: float) -> None:
         kind = packet[:1]
         if kind == PONG:
-            # Only the answer to a ping moves the heartbeat: a flood of pongs must not put it off
-            # for ever.
+            # Only the answer to a ping moves the heartbeat (Engine.IO v4, "Heartbeat"): a flood of
+            # pongs must not put it off for ever.
             if self._awaiting_pong:
                 self._schedule_ping(now)
         elif kind == CLOSE:
-            # "1" asks to close; a poll that waits is answered with a noop (Engine.IO v4, "close").
+            # Engine.IO v4, "Protocol". The poll that waits is answered with a noop.
             self._end(TRANSPORT_CLOSE, "got a close packet", last=NOOP)
         elif kind == PING:
             self._end(TRANSPORT_ERROR, "got a ping, which only the server sends in this version")
@@ -344,9 +344,8 @@ class Session:
     def take_share(self, share: int) -> list[Packet]:
         """Take the first packets of what is to be sent, in order, until they have `share` bytes.
 
-        At least one, whatever its size, and all of a session that is over. What is left is a
-        backlog, which counts against `max_buffered`, and nothing waits to carry packets until
-        `unblock`.
+        One packet is always taken, whatever its size. If the session is over, all are taken. What
+        is left counts against `max_buffered`; nothing waits to carry packets until `unblock`.
         """
         if self.phase == CLOSED:
             return self.take()
@@ -370,9 +369,9 @@ class Session:
         return packets
 
     def poll(self) -> list[Packet]:
-        """Return the packets that answer a GET now; none means that the GET waits for `wake`.
+        """Return the packets that answer a GET now. If there are none, the GET waits for `wake`.
 
-        Of a long backlog the answer has a share; the last answer of a session has all of it. While
+        An answer has a share of a long queue; the last one of a session has all that is left. While
         a candidate is probed every GET is answered at once, with a noop if need be, so that the
         client can leave polling (Engine.IO v4, "Upgrade").
         """
@@ -446,7 +445,7 @@ class Session:
     # -- time and the end
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due at `now`; call it again when `deadline` has come."""
+        """Do what is due at `now` (Engine.IO v4, "Heartbeat"); the next time is at `deadline`."""
         if now < self.deadline:
             return
         if self._upgrade_deadline <= now:

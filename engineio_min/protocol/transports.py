@@ -1,6 +1,6 @@
 """The table of transports: what each can do (Engine.IO v4, "Transports").
 
-A rule asks for what a transport can do and never for its name: one that is added is a row more.
+A rule asks what a transport can do, and never for its name: whoever adds one adds a row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opens sessions: who may open one, what the hooks decide, and how it begins.
+"""Opens sessions: who may open one, what the hooks decide, and how a session begins.
 
 A session begins in the turn in which its request is decided on: at once, or when `allow_request`
 and `generate_id` have come to their ends (Engine.IO v4, "Handshake").

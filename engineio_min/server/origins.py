@@ -36,7 +36,7 @@ class Origins:
         """Refuse a request of a page whose origin is not allowed.
 
         Raises:
-            RequestRefused: it is not: HTTP 403.
+            RequestRefused: the origin is not allowed: HTTP 403.
         """
         if same_origin(request, origin) or self._allows(origin):
             return

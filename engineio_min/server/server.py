@@ -1,4 +1,4 @@
-"""The Engine.IO server: sessions by id, who may open one, and what carries each.
+"""The Engine.IO server: what an application asks of it, and to which session a request goes.
 
 It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http/`) and
 under any ASGI host (`asgi/`). Writes are collected: whatever a turn of the event loop sends to a
@@ -264,8 +264,8 @@ class Server:
             self.refuse(exchange, error)
 
     def _route(self, exchange: Exchange, request: Request) -> None:
-        # The order of the checks is the official server's: a request that is wrong twice gets the
-        # same answer.
+        # Engine.IO v4, "Query parameters". The order of the checks is the official server's: a
+        # request that is wrong twice gets the same answer.
         if request.method == "OPTIONS" and isinstance(self.options.cors, CorsOptions):
             if "origin" in request.headers:
                 self._origins.check(request, request.headers["origin"])
@@ -300,6 +300,7 @@ class Server:
         if connection is None:
             departing = self.departing.get(sid)
             if departing is None or request.websocket or request.method != "GET":
+                # Engine.IO v4, "Sending data" and "Receiving data".
                 raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
             departing.get(exchange)
             return
@@ -326,7 +327,8 @@ class Server:
             self.timer.watch(connection.session)
         websocket.start()
         if not begun:
-            # As the official server: the WebSocket opens and closes; its client sees no HTTP error.
+            # A session has one WebSocket (Engine.IO v4, "WebSocket"). As with the official server,
+            # another one opens and closes: its client sees no HTTP error.
             websocket.close()
 
     def _initial_headers(self, request: Request) -> Headers:

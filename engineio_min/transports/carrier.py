@@ -20,7 +20,7 @@ class Carrier(Protocol):
     def flush(self) -> int:
         """Hand over what the session has to send, as far as it can leave now.
 
-        Return what that costs the event loop, in bytes that leave as they are.
+        Return what that has cost the event loop, as the bytes that leave uncompressed at this cost.
         """
 
     @abc.abstractmethod

@@ -55,12 +55,14 @@ class Exchange(Protocol):
     ) -> None:
         """Read the body and call `done` with it, or with None once it is larger than `limit` bytes.
 
-        Until then `hold` is told by how many bytes the part that is kept has grown, or shrunk if
-        negative. Once the exchange is answered, `done` is not called any more.
+        Meanwhile `hold(size)` is called whenever `size` bytes more are kept, or fewer if negative.
+        Once the exchange is answered, `done` is not called any more.
         """
 
     def untaken(self) -> tuple[int, int]:
-        """Return how much of the answer is not with the peer yet; see `unsent_and_confirmed`."""
+        """Return the bytes of the answer that wait for the peer, and the bytes that the peer has
+        confirmed on this connection; see `unsent_and_confirmed`.
+        """
 
     def accept(
         self, connection: Connection, headers: Headers, *, candidate: bool, base64: bool
@@ -184,11 +186,12 @@ class Connection:
         # Whether nothing is taken from the client, and the reasons for it.
         self.paused = False
         self._pauses = 0
-        # The account's notes, and what of `held` is not taken by the client.
+        # `held` and `groups` are the account's; `_unsent_held` is the part that the client has not
+        # taken.
         self.held = 0
         self.groups: tuple[Group, ...] = ()
         self._unsent_held = 0
-        # What the application has said; see `count_for`.
+        # The user that the application has named; see `count_for`.
         self.user: str | None = None
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[Seat, ...] = ()
@@ -232,7 +235,9 @@ class Connection:
         return self.session.unsent + self.carrier.unsent
 
     def pause(self, reason: int = APPLICATION) -> None:
-        """Take nothing more from the client until `resume` with the same reason."""
+        """Take nothing more from the client until `resume` with the same reason, a bit; see
+        `protocol/reasons.py`.
+        """
         if not self._pauses:
             self.paused = True
             self.session.pause()

@@ -1,7 +1,7 @@
-"""The POST of a close packet, whose answer waits for the GET that was sent together with it.
+"""Lets the answer to a close packet's POST wait for the GET that was sent together with it.
 
-The two come on different connections, so either may be read first; a GET after the POST's answer
-finds the session unknown.
+The two come on different connections, so either may be read first. A GET that is read after the
+POST's answer has left would find the session unknown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HTTP long-polling: a GET is `poll()`, a POST is `receive()` (Engine.IO v4, "Transports")."""
+"""A GET is `Session.poll`, a POST is `Session.receive` (Engine.IO v4, "HTTP long-polling")."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Polling:
         # packets are left.
         self._size = 0
         self._held = 0
-        # The last GET that was answered, until the next one comes, and what is left of its answer
-        # while more waits than a connection would take.
+        # The last GET that was answered, until the next one comes; and how the peer takes that
+        # answer, while more waits than a connection would take.
         self._answer: Exchange | None = None
         self._progress: Progress | None = None
         # The GET whose answer a thread compresses, and that answer uncompressed.
@@ -78,8 +78,7 @@ class Polling:
         """Answer a GET, now or as soon as there is something to send."""
         session = self._connection.session
         if self._parked is not None or self._compressing is not None:
-            # The official test suites ask for exactly this: the second fails, the first ends the
-            # session.
+            # The second GET fails, and the session ends (Engine.IO v4, "Receiving data").
             exchange.respond(400, self._headers(exchange, ()), b"")
             self._fail("got a GET while another was waiting")
             return
@@ -202,6 +201,7 @@ class Polling:
     def post(self, exchange: Exchange) -> None:
         """Read a POST and receive its packets."""
         if self._posting is not None or self._deferred is not None:
+            # The second POST fails, and the session ends (Engine.IO v4, "Sending data").
             exchange.respond(400, self._headers(exchange, ()), b"")
             self._fail("got a POST while another was not answered yet")
             return
@@ -331,7 +331,7 @@ class Polling:
             exchange.respond(200, self._headers(exchange, OK), b"ok")
 
     def pause(self) -> None:
-        """Hold the next POST back."""
+        """Do nothing: a POST waits by itself as long as the connection is paused; see `_waits`."""
 
     def close(self) -> None:
         """Answer every request that waits: the session is over, or carried by another."""
@@ -346,7 +346,7 @@ class Polling:
         self.flush()
         parked, self._parked = self._parked, None
         if parked is not None:
-            # A client that leaves polling without waiting for its poll.
+            # A client has left polling without waiting for its poll (Engine.IO v4, "Upgrade").
             self._respond(parked, [NOOP])
         if self._connection.session.phase == CLOSED:
             # The POST of an upgraded session is read to its end; that of a session which is over is

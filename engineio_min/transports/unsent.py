@@ -1,4 +1,4 @@
-"""How much of what a connection has written its peer does not have, as far as the system tells."""
+"""How many of the bytes that were written have not reached the peer, as far as the system tells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebSocket over `asyncio.Protocol`: one packet a message (Engine.IO v4, "Transports").
+"""WebSocket over `asyncio.Protocol`: one packet a message (Engine.IO v4, "WebSocket").
 
 `server_frames.py` turns bytes into messages and back; here are the driver, and the limits that need
 a clock or a socket: the time that a message and a write may take, pongs for a peer that does not
@@ -27,8 +27,11 @@ from engineio_min.transports.unsent import unsent_and_confirmed
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
+# Seconds that an incomplete message may take.
 MESSAGE_TIMEOUT = 30.0
+# Seconds that the peer may take for its part of the closing handshake.
 CLOSE_TIMEOUT = 5.0
+# Pongs that may wait for a peer that does not read them.
 MAX_PENDING_PONGS = 16
 
 
@@ -79,14 +82,13 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         # The address that a candidate is counted for until it carries a session; see `Admission`.
         self._admitted_as = admitted_as
         self._candidate = admitted_as is not None
-        options = connection.server.options
-        self._stream = ServerMessageStream(
-            options.max_http_buffer_size,
-            extensions,
-            max_text=connection.server.text_limit,
-            long_texts=connection.server.long_texts,
-        )
         server = connection.server
+        self._stream = ServerMessageStream(
+            server.options.max_http_buffer_size,
+            extensions,
+            max_text=server.text_limit,
+            long_texts=server.long_texts,
+        )
         self._encoder: Encoder = server.encoder
         if extensions or base64:
             self._encoder = server.agreed_encoder(extensions, base64=base64)
@@ -104,8 +106,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self.deadline = NEVER
 
     def start(self) -> None:
-        """Answer the handshake, together with the first packets if there is a session to carry, and
-        begin to read with what arrived together with it.
+        """Answer the handshake, together with the first packets if this carries a session. Then
+        read, first what came together with the request.
         """
         if not self._candidate:
             self.flush()

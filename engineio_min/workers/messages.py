@@ -65,7 +65,6 @@ class Outbox:
         """Send a message, or keep it until the socket takes it. Return False, and do nothing, if
         too much waits already or the message is longer than `MAX_CONTENT`.
 
-
         The descriptor is duplicated if it has to wait, for which this process needs a free one.
 
         Raises:

@@ -355,7 +355,7 @@ class Application:
 
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
         self.metrics.disconnected()
-        self.departures.lost(socket)
+        self.departures.disconnected(socket)
 
     def _typing_ended(self, socket_id: str, user: User, project_id: str) -> None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)

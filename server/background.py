@@ -27,7 +27,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from server import background_worker
-from server.api.errors import Code, EventError, too_busy
+from server.api.errors import stopping, too_busy
 from server.fair_queue import FairQueue
 from server.held_bytes import HeldBytes
 
@@ -109,7 +109,7 @@ class Background:
             WorkFailed: it takes too long, or too much memory.
         """
         if self._closed:
-            raise _stopping()
+            raise stopping()
         if not self.held.add(user_id, size):
             raise too_busy(
                 "too much text waits for work, of yours at most "
@@ -149,7 +149,7 @@ class Background:
         self._closed = True
         for turn in self._waiting.clear():
             if not turn.done():
-                turn.set_exception(_stopping())
+                turn.set_exception(stopping())
         processes, self._processes = self._processes, set()
         for process in processes:
             process.kill()
@@ -176,10 +176,6 @@ class Background:
             self._processes.add(process)
         self._idle.append(process)
         self._begin_next()
-
-
-def _stopping() -> EventError:
-    return EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
 
 
 class Process:

@@ -1,6 +1,6 @@
-"""How a socket leaves its projects: by signing out, or with its connection.
+"""How a socket leaves its projects: its user signs out, or its connection is lost.
 
-After a lost connection its locks and answers wait a while for their user to come back.
+The locks and answers of a lost connection wait for their user to come back, for the grace period.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from socketio_min import Socket
 class Departures:
     """Takes sockets out of their projects.
 
-    `grace`: seconds for which a lost socket's locks and answers wait. `graces`: the timer for that,
-    of each lost socket that has left some.
+    grace: the seconds for which the locks and answers of a lost socket wait.
+    graces: the timers of the lost sockets that have left locks or answers, by socket id.
     """
 
     def __init__(self, services: Services, grace: float) -> None:
@@ -29,15 +29,15 @@ class Departures:
         self._grace = grace
         self.graces: dict[str, asyncio.TimerHandle] = {}
 
-    def part(self, socket: Socket) -> None:
-        """Take a socket whose user has signed out from its rooms, locks and answers."""
+    def signed_out(self, socket: Socket) -> None:
+        """Take a socket out of its rooms, release its locks and stop its answers."""
         self._services.answers.abandon(socket.id)
         self._leave_projects(self._services.own_call(socket), keep_locks=False)
         for room in socket.rooms - {socket.id}:
             socket.leave(room)
 
-    def lost(self, socket: Socket) -> None:
-        """Take a socket whose connection is lost out of everything."""
+    def disconnected(self, socket: Socket) -> None:
+        """Forget a socket whose connection is lost. Its locks and answers wait."""
         services = self._services
         # When the server stops, everybody leaves, and nobody is told about the others.
         call = services.own_call(socket, silent=services.draining)
@@ -58,7 +58,7 @@ class Departures:
             self._begin_grace(socket.id)
 
     def grace_over(self, socket_id: str) -> None:
-        """Release the locks, and stop the answers, of a socket that was lost a while ago."""
+        """Release the locks, and stop the answers, of a lost socket: its user is not back."""
         del self.graces[socket_id]
         lock_news.release_all(self._services, socket_id)
         self._services.answers.grace_over(socket_id)
@@ -85,7 +85,7 @@ class Departures:
         services, socket_id = self._services, call.socket.id
         # A socket may have asked for locks in a project without being in its room.
         services.lock_requests.leave(socket_id)
-        # Typing, and locks, are also told in projects that the socket has not joined.
+        # A socket may type in a project without having joined it.
         for project_id in services.typing.projects(socket_id):
             depart(call, project_id, keep_locks=True)
         for project_id in projects_of(call.socket.rooms):

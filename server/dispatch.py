@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from server.api.announcements import Announcement
-from server.api.errors import Code, EventError
+from server.api.errors import Code, EventError, stopping
 from server.api.identity import Identity, identity_of
 from server.api.receivers import RECEIVERS
 from server.api.records import Role, User
@@ -99,7 +99,7 @@ class Dispatcher:
 
     async def _perform(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
         if self._services.stopping:
-            raise EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
+            raise stopping()
         spec = EVENTS.get(event)
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
@@ -151,7 +151,7 @@ class Dispatcher:
                 "leave out userId, or open another connection",
             )
         user = self._services.directory.user(user_id)
-        self._services.sockets.check_place(socket, user_id)
+        self._services.sockets.check_connection_limit(socket, user_id)
         self._services.sockets.identify(socket, Identity(user, declared=True))
         return before
 

@@ -125,7 +125,7 @@ class Auth:
         presented: StoredSession | EventError | None = socket.data.pop(_PRESENTED, None)
         if isinstance(presented, StoredSession):
             try:
-                self._services.sockets.check_place(socket, presented.user.id)
+                self._services.sockets.check_connection_limit(socket, presented.user.id)
             except EventError as error:
                 presented = error
         if isinstance(presented, StoredSession):
@@ -171,7 +171,7 @@ class Auth:
             EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
         """
         socket, before = call.socket, identity_of(call.socket)
-        self._services.sockets.check_place(socket, stored.user.id)
+        self._services.sockets.check_connection_limit(socket, stored.user.id)
         if before.user is not None and before.user != stored.user and before.declared:
             self.sign_out(socket)
             before = identity_of(socket)
@@ -186,7 +186,7 @@ class Auth:
 
     def sign_out(self, socket: Socket) -> None:
         """Let the socket act as nobody, in no room and with no lock."""
-        self._services.departures.part(socket)
+        self._services.departures.signed_out(socket)
         self.identify(socket, self.nobody())
 
     async def find(self, session_id: str) -> StoredSession:
@@ -244,7 +244,7 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
                     await services.store.nodes.tell_failed_login(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
     # Checked also here: a session that no socket can use is not opened.
-    services.sockets.check_place(call.socket, user.id)
+    services.sockets.check_connection_limit(call.socket, user.id)
     session_id, stored = new_session(user, services.auth.clock())
     ended = await services.store.accounts.open_session(stored, MAX_SESSIONS)
     services.directory.add_user(user)

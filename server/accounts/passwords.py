@@ -15,7 +15,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from server.api.errors import Code, EventError, too_busy
+from server.api.errors import stopping, too_busy
 from server.fair_queue import FairQueue
 
 THREADS: Final = 2
@@ -45,7 +45,7 @@ class Passwords:
             EventError: too many wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.
         """
         if self._closed:
-            raise _stopping()
+            raise stopping()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._waiting.put(network, turn):
             raise too_busy("too many logins are waiting: try again in a moment")
@@ -59,7 +59,7 @@ class Passwords:
                 self._end(network)
             raise
         if self._closed:
-            raise _stopping()
+            raise stopping()
         verification = asyncio.get_running_loop().run_in_executor(
             self._threads, self._matches, password_hash or self._nobody, password
         )
@@ -72,7 +72,7 @@ class Passwords:
         self._closed = True
         for turn in self._waiting.clear():
             if not turn.done():
-                turn.set_exception(_stopping())
+                turn.set_exception(stopping())
         self._threads.shutdown(wait=False)
 
     def _begin_next(self) -> None:
@@ -94,7 +94,3 @@ class Passwords:
             return self._hasher.verify(password_hash, password)
         except (Argon2Error, InvalidHashError):
             return False
-
-
-def _stopping() -> EventError:
-    return EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")

@@ -44,6 +44,11 @@ class EventError(Exception):
         return data
 
 
+def stopping() -> EventError:
+    """Return the refusal of what comes while the server stops."""
+    return EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
+
+
 BUSY_SECONDS: Final = 1
 """Seconds after which a client may try again what the server has too much to do for."""
 

@@ -267,7 +267,7 @@ class Following(Protocol):
 class Departing(Protocol):
     """Takes a socket from all places where it is; see `Departures`."""
 
-    def part(self, socket: Socket) -> None: ...
+    def signed_out(self, socket: Socket) -> None: ...
 
 
 class Answering(Protocol):

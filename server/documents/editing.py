@@ -24,7 +24,7 @@ from server.documents.authority import Author, Update
 from server.documents.change_json import MAX_PARTS, parse
 from server.documents.changes import ChangeError
 from server.documents.saving import edited
-from server.people.room_access import check_place, document_room, project_room
+from server.people.room_access import check_room_limit, document_room, project_room
 from server.store.connection import Connection
 from server.store.document_records import Edit, Since, conflict
 
@@ -103,7 +103,7 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     key = (payload.project_id, path)
     documents = call.services.documents
     _check_joined(call, payload.project_id)
-    documents.check_place(key, call.user.id)
+    documents.check_limit(key, call.user.id)
     since, author = payload.since, payload.author
     opened = await call.store.documents.open(
         *key,
@@ -116,9 +116,9 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     # The user may have left the document meanwhile, or may not be allowed to read it any more.
     call.check_connected()
     _check_joined(call, payload.project_id)
-    documents.check_place(key, call.user.id)
+    documents.check_limit(key, call.user.id)
     room = document_room(opened.epoch)
-    check_place(call.socket.rooms, room)
+    check_room_limit(call.socket.rooms, room)
     for update in opened.merged:
         call.tell(room, edited(path, opened.epoch, update), project_id=payload.project_id)
     documents.add(key, opened.epoch, call.socket, call.user.id)

@@ -29,11 +29,11 @@ class OpenDocuments:
         self._users: dict[str, dict[Key, str]] = {}
         self._counts: dict[str, Counter[Key]] = {}
 
-    def check_place(self, key: Key, user_id: str) -> None:
+    def check_limit(self, key: Key, user_id: str) -> None:
         """Let a user open a document.
 
         Raises:
-            EventError: the user has too many others open (`RATE_LIMIT_EXCEEDED`).
+            EventError: the user has `MAX_OPEN` others open (`RATE_LIMIT_EXCEEDED`).
         """
         counts = self._counts.get(user_id, Counter())
         if key not in counts and len(counts) >= MAX_OPEN:

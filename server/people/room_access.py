@@ -1,4 +1,4 @@
-"""Who may enter which room. This is the one place that decides it."""
+"""Who may enter which room: the names of all rooms, and the one place that decides."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def projects_of(rooms: Iterable[str]) -> list[str]:
     return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
 
 
-def check_place(rooms: Collection[str], room: str) -> None:
+def check_room_limit(rooms: Collection[str], room: str) -> None:
     """Let a socket that is in `rooms`, its own among them, enter another one.
 
     Raises:
-        EventError: it is in too many (`RATE_LIMIT_EXCEEDED`).
+        EventError: the socket is in `MAX_ROOMS` rooms already (`RATE_LIMIT_EXCEEDED`).
     """
     entered = sum(not is_entered_by_itself(one) for one in rooms)
     if room not in rooms and entered > MAX_ROOMS:

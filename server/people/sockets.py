@@ -31,11 +31,11 @@ class Sockets:
         self._by_user: dict[str, dict[str, Socket]] = {}
         self._by_session: dict[str, dict[str, Socket]] = {}
 
-    def check_place(self, socket: Socket, user_id: str) -> None:
+    def check_connection_limit(self, socket: Socket, user_id: str) -> None:
         """Let a socket act as a user.
 
         Raises:
-            EventError: as many others as allowed act as the user (`RATE_LIMIT_EXCEEDED`).
+            EventError: the user has as many sockets as allowed (`RATE_LIMIT_EXCEEDED`).
         """
         sockets = self._by_user.get(user_id, _NONE)
         if socket.id not in sockets and len(sockets) >= self._most:

@@ -11,7 +11,7 @@ from typing import Final
 from server.api.records import User
 from server.api.services import Call
 from server.api.types import Id, Payload, ProjectPayload, Record
-from server.people.room_access import check_place, user_room
+from server.people.room_access import check_room_limit, user_room
 
 FOUND: Final = 10
 """Users that a search finds."""
@@ -53,7 +53,7 @@ class UserSearchResult(Record, frozen=True):
 def join(call: Call[UserPayload]) -> UserJoinResult:
     """Enter the user's own room. Another user's room cannot be entered."""
     room = user_room(call.user.id)
-    check_place(call.socket.rooms, room)
+    check_room_limit(call.socket.rooms, room)
     call.socket.join(room)
     return UserJoinResult(room, call.user)
 

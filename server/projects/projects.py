@@ -46,7 +46,7 @@ from server.api.validation import read
 from server.live import presence
 from server.live.typing import stop_typing
 from server.people.room_access import (
-    check_place,
+    check_room_limit,
     project_room,
     projects_of,
     sockets_room,
@@ -265,7 +265,7 @@ def enter(call: Call[Any], project_id: str) -> None:
     """Let the socket enter the project's room, and tell the others if its user is new there."""
     call.check_connected()
     room = project_room(project_id)
-    check_place(call.socket.rooms, room)
+    check_room_limit(call.socket.rooms, room)
     call.socket.join(room)
     if call.services.presence.enter(project_id, call.user, call.socket.id):
         call.tell_others(room, UserJoined(user=call.user), project_id=project_id, here=True)

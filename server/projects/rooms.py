@@ -11,7 +11,7 @@ from server.api.services import Call
 from server.api.socket_announcements import RoomJoined, RoomLeft
 from server.api.types import Payload, Record, RoomName
 from server.people.room_access import (
-    check_place,
+    check_room_limit,
     is_document_room,
     is_entered_by_itself,
     may_join,
@@ -45,7 +45,7 @@ def join(call: Call[RoomPayload]) -> RoomResult:
     _check(call, room)
     project_id = project_of(room)
     if project_id is None:
-        check_place(call.socket.rooms, room)
+        check_room_limit(call.socket.rooms, room)
         call.socket.join(room)
     else:
         projects.enter(call, project_id)

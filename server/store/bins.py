@@ -109,7 +109,8 @@ def restore(
     # The deletion may have been taken out, or have made room for another one, meanwhile.
     deletion(connection, project_id, deletion_id)
     counted = folders.counted(found)
-    contents.check_room(*trees.finish_counted(connection, tree, *counted, present))
+    sums = trees.finish_counted(connection, tree, *counted, present)
+    contents.check_project_limits(*sums)
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     _remove(connection, [deletion_id])

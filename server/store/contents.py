@@ -168,11 +168,11 @@ def put(
     return Change(path, file_now, created=before is None)
 
 
-def check_place(connection: Connection, project_id: str, path: str) -> None:
-    """Let a file be created.
+def check_creatable(connection: Connection, project_id: str, path: str) -> None:
+    """Let a file be created at a path.
 
     Raises:
-        EventError: a folder of that name has files, or a folder on its way is a file
+        EventError: there is a folder at the path, or a part of the path is a file
         (`INVALID_FILE_PATH`).
     """
     if is_folder(connection, project_id, path):
@@ -232,7 +232,7 @@ def count_changes(connection: Connection, project_id: str, by: int = 1) -> tuple
 
 
 def grow(connection: Connection, tree: int, count: int, size: int) -> None:
-    """Count the files, and the bytes, that a tree has more than before.
+    """Add `count` files and `size` bytes, which may be negative, to what a tree has.
 
     Raises:
         EventError: the tree has more than a project may have (`RATE_LIMIT_EXCEEDED`).
@@ -242,7 +242,7 @@ def grow(connection: Connection, tree: int, count: int, size: int) -> None:
         "RETURNING file_count, size",
         (count, size, tree),
     ).fetchone()
-    check_room(files if count > 0 else 0, total if size > 0 else 0)
+    check_project_limits(files if count > 0 else 0, total if size > 0 else 0)
 
 
 def put_rows(connection: Connection, tree: int, files: Sequence[File]) -> None:
@@ -257,11 +257,11 @@ def delete_rows(connection: Connection, tree: int, paths: Sequence[str]) -> None
     )
 
 
-def check_room(count: int, total: int) -> None:
-    """Let a project have this many files, and bytes of them.
+def check_project_limits(count: int, total: int) -> None:
+    """Let a project have `count` files of `total` bytes.
 
     Raises:
-        EventError: it is more than there may be (`RATE_LIMIT_EXCEEDED`).
+        EventError: that is more than `MAX_FILES` or `MAX_SIZE` (`RATE_LIMIT_EXCEEDED`).
     """
     if count > MAX_FILES:
         raise EventError(

@@ -155,7 +155,7 @@ def change(
         deleted = edit.deletion or deletion(path, user_id, now)
         return bins.throw_file(connection, project_id, deleted)
     if before is None:
-        contents.check_place(connection, project_id, path)
+        contents.check_creatable(connection, project_id, path)
     if edit.content is None and before is not None:
         return contents.put(
             connection, project_id, path, contents.stored(before), user_id=user_id, now=now
@@ -190,7 +190,7 @@ def put(
         return Change(path, before, created=False)
     revision = _check_base(path, before, base_revision)
     if before is None:
-        contents.check_place(connection, project_id, path)
+        contents.check_creatable(connection, project_id, path)
     elif not overwrite and base_revision is None:
         raise EventError(
             Code.VERSION_CONFLICT,
@@ -287,7 +287,7 @@ def restore(
     """
     stored = saves.content_of(connection, project_id, path, save_id)
     if contents.file(connection, project_id, path) is None:
-        contents.check_place(connection, project_id, path)
+        contents.check_creatable(connection, project_id, path)
     return contents.put(connection, project_id, path, stored, user_id=user_id, now=now)
 
 

@@ -91,7 +91,8 @@ def copy(
     author = (contents.revision(connection, project_id) + 1, now, user_id)
     flows = [Flow(present, tree), inside(present, tree, source, target, author)]
     copied = yield from flow(connection, project_id, flows, target)
-    contents.check_room(*trees.finish_counted(connection, tree, *counted(copied), present))
+    sums = trees.finish_counted(connection, tree, *counted(copied), present)
+    contents.check_project_limits(*sums)
     trees.forget_touched(connection, project_id)
     put_in_place(connection, project_id, tree, present)
     files = [copied[path] for path in sorted(copied)]
@@ -108,7 +109,7 @@ def check_free(connection: Connection, project_id: str, target: str) -> None:
     """
     if contents.is_taken(connection, project_id, target):
         raise taken(target)
-    contents.check_place(connection, project_id, target)
+    contents.check_creatable(connection, project_id, target)
 
 
 def taken(path: str) -> EventError:

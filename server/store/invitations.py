@@ -109,7 +109,7 @@ def accept(
     project_id, invitation = row[1], _invitation(row[:7])
     if membership.is_member(connection, project_id, user_id):
         return Accepted(invitation, project_id, False)
-    membership.check_place(connection, project_id, user_id)
+    membership.check_member_limit(connection, project_id, user_id)
     # A member may do no less than somebody who is no member.
     everyone = membership.everyone(connection, project_id)
     role = invitation.role if everyone is None else max(everyone, invitation.role, key=_rank)

@@ -152,11 +152,11 @@ def is_member(connection: Connection, project_id: str, user_id: str) -> bool:
     return row is not None
 
 
-def check_place(connection: Connection, project_id: str, user_id: str) -> None:
+def check_member_limit(connection: Connection, project_id: str, user_id: str) -> None:
     """Let a user be a member.
 
     Raises:
-        EventError: the project has too many others (`RATE_LIMIT_EXCEEDED`).
+        EventError: the project has `MAX_MEMBERS` others (`RATE_LIMIT_EXCEEDED`).
     """
     (others,) = connection.execute(
         "SELECT count(*) FROM members WHERE project_id = ? AND user_id != ?", (project_id, user_id)

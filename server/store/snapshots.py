@@ -101,7 +101,7 @@ def create(connection: Connection, new: Version, key: str | None = None) -> Step
         ).fetchone()
         if row is not None:
             return _from_row(row)
-    _check_room(connection, new.project_id)
+    _check_version_limit(connection, new.project_id)
     present = trees.of_project(connection, new.project_id)
     tree = trees.begin(connection, new.project_id)
     yield from trees.copy(connection, new.project_id, present, tree)
@@ -178,7 +178,7 @@ def restore(
     """
     project_id = backup.project_id
     wanted = version(connection, project_id, version_id)
-    _check_room(connection, project_id)
+    _check_version_limit(connection, project_id)
     source, present = _tree_of(connection, version_id), trees.of_project(connection, project_id)
     tree = trees.begin(connection, project_id)
     author = (contents.revision(connection, project_id) + 1, now, user_id)
@@ -289,7 +289,7 @@ def _between(after: str, last: str) -> _Among:
     return _Among(["{0} > {1} AND {0} <= {2}"], (after, last))
 
 
-def _check_room(connection: Connection, project_id: str) -> None:
+def _check_version_limit(connection: Connection, project_id: str) -> None:
     (count,) = connection.execute(
         "SELECT count(*) FROM versions WHERE project_id = ? AND automatic = 0", (project_id,)
     ).fetchone()

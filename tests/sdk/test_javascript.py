@@ -71,7 +71,7 @@ async def test_coming_back_to_a_server_that_refuses(
 ) -> None:
     """Ada is refused for now, and Eve, when she comes back, for good."""
     overview, joinings = Projects.overview, itertools.count()
-    check_place, connections = Sockets.check_place, Counter[str]()
+    check_connection_limit, connections = Sockets.check_connection_limit, Counter[str]()
 
     async def failing(*given: Any) -> Any:
         if next(joinings) == 1:
@@ -82,10 +82,10 @@ async def test_coming_back_to_a_server_that_refuses(
         connections[user_id] += 1
         if user_id == "eve" and connections[user_id] > 1:
             raise EventError(Code.FORBIDDEN, "not you")
-        check_place(sockets, socket, user_id)
+        check_connection_limit(sockets, socket, user_id)
 
     monkeypatch.setattr(Projects, "overview", failing)
-    monkeypatch.setattr(Sockets, "check_place", refusing)
+    monkeypatch.setattr(Sockets, "check_connection_limit", refusing)
     async with running(tmp_path) as application:
         await run(
             *("node", "--test-reporter=spec", str(HERE / "failing.test.mjs")),

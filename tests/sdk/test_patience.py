@@ -101,7 +101,7 @@ async def test_a_passing_refusal_is_no_reason_to_give_up(
             failures = [
                 fail(owner, name, error, 2, monkeypatch)
                 for owner, name in (
-                    (type(application.sockets), "check_place"),
+                    (type(application.sockets), "check_connection_limit"),
                     (type(application.store.projects), "overview"),
                     # A limit of locks is no passing one, unless the server says so.
                     *([] if (code, details) == LIMITED else [(application.locks, "acquire")]),
@@ -125,7 +125,11 @@ async def test_a_refusal_for_good_ends_it(
     async with chaos_proxy(application.port, Chaos(), seed=1) as proxy:
         ada = await connect(url=proxy.url)
         failed = fail(
-            type(application.sockets), "check_place", EventError(code, "no"), 9, monkeypatch
+            type(application.sockets),
+            "check_connection_limit",
+            EventError(code, "no"),
+            9,
+            monkeypatch,
         )
         gone = heard(ada, "disconnect")
         proxy.cut()

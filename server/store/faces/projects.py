@@ -102,7 +102,7 @@ class Projects:
         def change(connection: Connection) -> None:
             if not is_known and accounts.user(connection, user_id) is None:
                 raise EventError(Code.NOT_FOUND, f"user {user_id!r}: no such user")
-            membership.check_place(connection, project_id, user_id)
+            membership.check_member_limit(connection, project_id, user_id)
             membership.set_role(connection, project_id, user_id, role)
 
         return await self._change_members(project_id, change, notice)

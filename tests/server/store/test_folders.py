@@ -44,7 +44,7 @@ def do(c: Connection, changes: list[tuple[str, str | None]]) -> None:
                 contents.delete(c, "p", path)
             continue
         with contextlib.suppress(EventError):
-            contents.check_place(c, "p", path)
+            contents.check_creatable(c, "p", path)
             contents.write(c, "p", path, text, user_id="ada", now="")
 
 

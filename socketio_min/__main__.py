@@ -1,4 +1,4 @@
-"""A client for the terminal, `python -m socketio_min URL`, or a server, `… serve module:io`."""
+"""`python -m socketio_min URL` is a client for the terminal; `… serve module:io` runs a server."""
 
 import sys
 

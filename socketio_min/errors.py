@@ -1,10 +1,10 @@
 """The errors of Socket.IO, in one tree with those of Engine.IO.
 
-Either the peer broke the protocol (`ProtocolError`: close the connection, nothing to repair here)
-or the caller misused the API (`UsageError`: a bug in the program). The others are signals: the
-application raises `ConnectionRefused` to refuse a client; `ConnectionFailed`, `Disconnected` and
-`AcknowledgementTimeout` tell the application that the other end cannot be reached or does not
-answer, and `HandlerCancelled` that what a handler waited for was cancelled.
+Either the peer broke the protocol (`ProtocolError`: the connection must be closed, and the program
+need not change) or the caller misused the API (`UsageError`: a bug in the program). The others are
+signals: the application raises `ConnectionRefused` to refuse a client; `ConnectionFailed`,
+`Disconnected` and `AcknowledgementTimeout` tell the application that the other end cannot be
+reached or does not answer, and `HandlerCancelled` that what a handler waited for was cancelled.
 """
 
 from collections.abc import Sequence
@@ -41,17 +41,17 @@ class EncodeError(UsageError, TypeError):
 
 
 class LimitReached(UsageError):
-    """A client has as much of something as `Limits` allow; the client itself may have asked for
-    more.
+    """A client has as much of something as `Limits` allow. The program has asked for more, perhaps
+    because the client did.
     """
 
 
 class ConnectionRefused(SocketIOError):
-    """Raised by the application, in a connect handler or a middleware, to refuse a client; and by
-    a client that was refused.
+    """A CONNECT is refused: the application raises this in a connect handler or a middleware of a
+    server, and `connect` raises it in the client.
 
-    The client receives CONNECT_ERROR with `message`, and with `data` unless it is None
-    (any JSON value).
+    The client receives CONNECT_ERROR with `message`, and with `data` (any JSON value) unless that
+    is None (Socket.IO v5, "Connection to a namespace").
     """
 
     def __init__(self, message: str = "not authorized", data: Any = None) -> None:
@@ -63,9 +63,9 @@ class ConnectionRefused(SocketIOError):
 class AcknowledgementTimeout(SocketIOError, TimeoutError):
     """Not every acknowledgement arrived in time.
 
-    `responses` holds those that did, in the order of arrival; it is empty for a call to one socket.
-    `silent` are the names of the servers of a cluster that did not answer, as far as they are
-    known: each is the `uid` of that server's adapter.
+    `responses` has the arguments of those that did, in the order of arrival; it is empty for a call
+    to one socket. `silent` has the names of the servers of a cluster that did not answer, as far as
+    they are known: each is the `uid` of that server's adapter.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Disconnected(SocketIOError):
 
 
 class HandlerCancelled(SocketIOError):
-    """Given to the handler of `on_error`: what a handler waited for was cancelled, which is no
-    cancellation of the handler. The `CancelledError` is its `__cause__`.
+    """Something that a handler waited for was cancelled, but not the handler itself.
+
+    The handler of `on_error` is called with this; the `CancelledError` is its `__cause__`.
     """

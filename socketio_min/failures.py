@@ -1,9 +1,9 @@
 """What counts as a handler's failure, on a server and on a client alike.
 
-A handler is anything the application registers. It fails with any `Exception`, and with the
-`CancelledError` of something else that it waited for: only the cancellation of its own task is an
-order, and passes through. A peer that goes away or does not answer is no fault of the program, so
-no traceback is logged.
+A handler is any function that the application registers. It fails with any `Exception`, and with a
+`CancelledError` because something that it waited for was cancelled. The cancellation of its own
+task is an order and no failure, and passes through. A peer that goes away or does not answer is no
+fault of the program, so no traceback is logged then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from socketio_min.errors import AcknowledgementTimeout, Disconnected, HandlerCan
 
 logger = logging.getLogger("socketio_min")
 
-# The exceptions of a handler that cost its own event and nothing else.
+# The exceptions of a handler that concern its own event and nothing else.
 FAILURES = (Exception, asyncio.CancelledError)
 
 
@@ -28,7 +28,7 @@ def is_own_cancellation(error: BaseException) -> bool:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """Return the `Exception` that the application is told of a failure."""
+    """Return a failure as the `Exception` that the application is told of."""
     if isinstance(error, Exception):
         return error
     told = HandlerCancelled("what the handler waited for was cancelled")
@@ -37,7 +37,7 @@ def as_exception(error: BaseException) -> Exception:
 
 
 def log_failure(error: BaseException, message: str, *args: object) -> None:
-    """Log a failure: with its traceback, unless a peer is its cause."""
+    """Log a failure, with its traceback unless a peer is the cause."""
     if isinstance(error, (Disconnected, AcknowledgementTimeout)):
         logger.info("%s: %s", message % args, error)
     else:

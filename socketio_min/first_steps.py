@@ -1,21 +1,22 @@
-"""The first step of an asynchronous handler, taken in place: only one that suspends keeps a task.
+"""The first step of an asynchronous handler is taken in place: only a handler that suspends in it
+keeps a task.
 
     take ──first step──► over: its result is returned
              └─suspends──► `Begun`, which the handler's task awaits: ──► … ──► over
 
-Most `async def` handlers never wait, or not for most events. A task of its own costs such a handler
-as much as all else that an event costs, and its answer leaves after the flush of its read.
+Most `async def` handlers never wait, or not for most events. A task for each of them would cost as
+much as all else that an event costs, and the answer would leave after the flush of its read.
 
-A handler may ask for its task in the first step, as `asyncio.timeout` does, and must find the one
-that runs it later. So there is a task before that step. The next handler of the same turn of the
-event loop gets the same one, unless the first has suspended, or has kept the task or changed it. A
-task that nobody needs ends with the next turn, so none is ever idle.
+A handler may ask for its task in the first step, as `asyncio.timeout` does, and must find the task
+that runs its other steps. So there is a task before the first step. The next handler of the same
+turn of the event loop gets the same task, unless the handler before has suspended, or has kept the
+task or changed it. A task that no handler needs ends in the next turn, so none is ever idle.
 
 Rejected: `eager_start` (Python 3.12 and later), which makes a task for each handler all the same
-and costs twice as much; a task made when the handler suspends, which is another one than the
-handler has seen; an object made by `Task.__new__` and initialised later, which can crash the
-interpreter if it is looked at before; to call `send` of each coroutine, whose result then comes as
-an exception, and costs as much as all else here.
+and costs twice as much; a task made when the handler suspends, because the handler may have seen
+another one; an object made by `Task.__new__` and initialised later, which can crash the interpreter
+if it is looked at before; calling `send` of each coroutine, because its result then comes as an
+exception, which costs as much as all else here.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class OwnCancellation(asyncio.CancelledError):
 
 
 class FirstSteps:
-    """Takes first steps. `spare` is a task that was made for one, and that nobody needs yet."""
+    """Takes first steps. `spare` is a task that was made for one and that no handler needs yet."""
 
     __slots__ = ("_context", "_loop", "spare")
 
@@ -49,14 +50,14 @@ class FirstSteps:
     def take(
         self, awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop, context: Context
     ) -> Any:
-        """Run what an asynchronous function has returned up to where it suspends. Return its
-        result, or a `Begun` if it goes on.
+        """Run what an asynchronous function has returned, up to where it suspends. Return the
+        function's result, or a `Begun` if it goes on.
 
-        The caller is in `context`, which is the function's from now on. What the function raises is
-        raised here.
+        The caller runs in `context`, which is the function's context from now on. An error of the
+        function is raised here.
 
         Raises:
-            OwnCancellation: its own task was cancelled.
+            OwnCancellation: the function's own task was cancelled.
         """
         # Only a coroutine tells whether it is over.
         if type(awaitable) is CoroutineType:
@@ -98,9 +99,10 @@ class FirstSteps:
         loop: asyncio.AbstractEventLoop,
         context: Context | None = None,
     ) -> asyncio.Task[None] | None:
-        """Run a coroutine up to where it suspends, as `take` does, in `context` if the caller is in
-        that, or in a copy of the present one. Return its task, or None if it is over, also if it
-        was cancelled.
+        """Run a coroutine up to where it suspends, as `take` does. Return its task, or None if the
+        coroutine is over or was cancelled.
+
+        The caller runs in `context`; with None the coroutine gets a copy of the present context.
         """
         try:
             if context is None:
@@ -121,7 +123,7 @@ class FirstSteps:
 
 
 class Begun:
-    """A coroutine that has suspended in its first step; awaiting this gives its result."""
+    """A coroutine that has suspended in its first step; awaiting this object gives its result."""
 
     __slots__ = ("_awaited", "_context", "_task")
 
@@ -131,7 +133,7 @@ class Begun:
         self._awaited = awaited
 
     def go_on(self, runs: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let the task run `runs`, which awaits this before all else. Return the task."""
+        """Let the task run `runs`, which awaits this object first. Return the task."""
         self._task.rest.go_on(runs, self._context)
         return self._task
 
@@ -153,9 +155,9 @@ class Begun:
 class HandlerTask(asyncio.Task[None]):
     """The task of a handler.
 
-    `step` takes the first step of a coroutine, and `steps` has the others. `rest` is what the task
-    runs. `known_by` counts the references to a task that nobody has kept; it is negative if the
-    task itself was changed.
+    `step` takes the first step of a coroutine; `steps` takes the others. `rest` is what the task
+    runs. `known_by` is how many references there are to a task that no handler has kept; it is
+    negative once a handler has changed the task.
     """
 
     __slots__ = ("known_by", "rest", "step", "steps")
@@ -191,10 +193,11 @@ class HandlerTask(asyncio.Task[None]):
 
 
 class Rest(Coroutine[Any, Any, None]):
-    """What a handler's task runs: from the handler's second step on `_runs`, in `_context`.
+    """What a handler's task runs: `_runs`, from the handler's second step on, in `_context`.
 
-    `coroutine` is the handler's, and what the task shows. `_awaited` is what its first step waits
-    for. If nothing is to be run, the task ends at once, and is no spare one any longer.
+    `coroutine` is the handler's: the task's `repr` and stack show it. `_awaited` is what the
+    handler waits for in its first step. If no handler has suspended, the task ends at once and is
+    spare no longer.
     """
 
     __slots__ = ("_awaited", "_context", "_owner", "_runs", "coroutine")
@@ -208,7 +211,7 @@ class Rest(Coroutine[Any, Any, None]):
         self._awaited: Any = None
 
     def go_on(self, runs: Coroutine[Any, Any, None], context: Context) -> None:
-        """Run `runs`, which begins by waiting for what the first step waits for."""
+        """Run `runs`, which begins by awaiting what the handler waits for in its first step."""
         self._context = context
         self._runs = runs
         self._awaited = _take(runs.send(None))
@@ -228,7 +231,7 @@ class Rest(Coroutine[Any, Any, None]):
             raise error
         awaited, self._awaited = self._awaited, None
         if asyncio.isfuture(awaited) and awaited.cancel():
-            # As `Task.cancel` does: the cancelled future brings the handler the news.
+            # As `Task.cancel` does: the cancelled future wakes the handler.
             return _hand_over(awaited)
         return self._context.run(self._runs.throw, error)
 
@@ -258,7 +261,7 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 def _take(awaited: Any) -> Any:
-    """Take over what a coroutine waits for, as a task does: others may wait for the same."""
+    """Take over what a coroutine waits for, as a task does: others may wait for the same future."""
     if asyncio.isfuture(awaited):
         awaited._asyncio_future_blocking = False
     return awaited

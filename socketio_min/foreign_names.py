@@ -1,7 +1,8 @@
-"""Names that other implementations have: looking one up tells the programmer what to write here.
+"""Names that other implementations of Socket.IO have: looking one up tells the programmer what to
+write with this one.
 
-Type checkers do not see these names, so they still report them as misspelt. The names are in
-`server/foreign_names.py` and `client/foreign_names.py`.
+The names themselves are in `server/foreign_names.py` and `client/foreign_names.py`. Type checkers
+do not see them, so they report them as misspelt.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ Class = TypeVar("Class")
 
 
 class MissingName(UsageError, AttributeError):
-    """A name that is another server's; the message says what to write here."""
+    """A name that another implementation has; the message says what to write instead."""
 
 
 class ForeignName:
-    """A name that other implementations have: to look it up tells what to write here.
+    """A name that another implementation has: looking it up raises an error that says what to
+    write.
 
-    Rejected: `__getattr__`, with which CPython looks up every attribute of the class the slow way;
-    an event cost 9 % more.
+    Rejected: `__getattr__`, because CPython then looks up every attribute of the class the slow
+    way; an event cost 9 % more.
     """
 
     __slots__ = ("_expected", "_name")
@@ -44,9 +46,9 @@ class ForeignName:
 
 
 def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
-    """Let a class tell what to write for the names in `elsewhere`; a decorator.
+    """Return a decorator that gives a class the names in `elsewhere`, as `ForeignName`s.
 
-    The camel-case spelling of JavaScript tells the same, for these names and for the class's own.
+    The class also gets the camel-case spelling of JavaScript of these names, and of its own names.
     """
 
     def decorate(owner: type[Class]) -> type[Class]:
@@ -54,8 +56,6 @@ def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Cl
         for name, expected in ({**elsewhere, **own}).items():
             for spelt in (name, camel_case(name)):
                 if not hasattr(owner, spelt):
-                    # Type checkers do not see the attribute: they still report the name as
-                    # misspelt.
                     setattr(owner, spelt, ForeignName(spelt, expected))
         return owner
 

@@ -1,8 +1,7 @@
 """Checks of handlers, made when they are registered and not when the first client comes.
 
-A mistake found later costs a client its connection or its answer, and the log names a call inside
-this package instead of the line to mend; a handler of an event that never comes is not noticed at
-all.
+A mistake that is found later costs a client its connection or its answer, and the log names a call
+inside this package and not the line to mend. If the event never comes, nobody notices the mistake.
 
 This module is public: a library on top of this one checks its own users' handlers with
 `check_event` and `check_call`, and asks `most_arguments` how many arguments they take.
@@ -21,8 +20,8 @@ ALL = {"*": "expected the name of one event; on_any hears all, on_other those wi
 
 
 def check_event(event: object, elsewhere: Mapping[str, str]) -> None:
-    """Refuse a value that is no name of an event. `elsewhere` has the names that mean something
-    else in other implementations, with what to write here.
+    """Refuse a value that is no name of an event. `elsewhere` has the names that have another
+    meaning in other implementations, with what to write instead.
 
     Raises:
         UsageError: it is no str, or one of these.
@@ -37,8 +36,9 @@ def check_event(event: object, elsewhere: Mapping[str, str]) -> None:
 
 
 def check_call(what: str, function: object, *arguments: str, more: bool = False) -> None:
-    """Refuse a value that cannot be called with `arguments`, or with these first if more may
-    follow.
+    """Refuse a value that cannot be called with `arguments`; with `more`, others may follow these.
+
+    `what` names the value in the error.
 
     Raises:
         UsageError: it is no function, or one with other parameters.
@@ -46,8 +46,8 @@ def check_call(what: str, function: object, *arguments: str, more: bool = False)
     if not callable(function):
         raise UsageError(f"got {function!r} as {what}, expected a function")
     try:
-        # A decorator's own parameters: `functools.wraps` points to those of the function inside,
-        # which the decorator may give more than it gets.
+        # The parameters of a decorator itself: `functools.wraps` points to those of the function
+        # inside, which the decorator may call with more arguments than it gets.
         parameters = signature(function, follow_wrapped=False)
     except ValueError:
         # Some functions written in C do not tell their parameters.
@@ -79,10 +79,10 @@ def check_handler(
 
 
 def most_arguments(function: Callable[..., Any]) -> int | None:
-    """Return how many arguments a handler takes at most; None for any number, or if that is not
+    """Return how many arguments a handler takes at most; None for any number, and if that is not
     known.
 
-    If the handler is a decorator that takes any number, the function inside counts.
+    If a decorator takes any number of arguments, the parameters of the function inside count.
     """
     for follow_wrapped in (False, True):
         try:

@@ -24,11 +24,12 @@ Function = TypeVar("Function", bound=Handler)
 class Rules:
     """What can be registered at one end of a connection.
 
-    first: the arguments that every function is called with before the event's own.
+    first: the arguments that every function is called with before those of the event.
     lifecycle: the events that this end raises itself, with their arguments.
-    elsewhere: names that mean something else in other implementations, with what to write.
-    plain: events whose handlers cannot be asynchronous, with the reason.
-    peer: who sends the other events. taken: what to do about a second handler.
+    elsewhere: event names with another meaning in other implementations, with what to write
+    instead. plain: events whose handlers cannot be asynchronous, with the reason. peer: what sends
+    the other events: "client" or "server". taken: what to do about a second handler of an event, in
+    the words of the error.
     """
 
     first: tuple[str, ...]
@@ -43,8 +44,8 @@ class Rules:
 class Handlers:
     """The handlers and listeners of one namespace; equal if the same functions are registered.
 
-    `heirs` are the handlers of other namespaces, by name: what is registered here is registered
-    there too.
+    `heirs` are the handlers of other namespaces, by name: a function that is registered here is
+    registered with each heir too.
     """
 
     rules: Rules

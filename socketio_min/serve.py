@@ -1,7 +1,7 @@
 """Runs the server that a module defines: `python -m socketio_min serve module:io --workers 4`.
 
-With several workers the program itself is their supervisor. It does not import the module: what a
-module does when it is imported happens in the workers alone, and anew in those that replace them.
+With several workers this process is their supervisor, and does not import the module: only the
+workers do, each anew. So a worker that replaces another one runs the module as it is then.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load(place: str) -> Server:
     """Return the server that `module:name` names.
 
     Raises:
-        UsageError: there is no such module, or the name is no server's.
+        UsageError: there is no such module, or `name` is no `Server` in it.
     """
     module, _, name = place.partition(":")
     try:

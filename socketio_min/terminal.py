@@ -1,8 +1,8 @@
 """A Socket.IO client for the terminal: `python -m socketio_min http://localhost:3000`.
 
-Each line that is typed is an event's name and its arguments, JSON each; whatever is not JSON is
-text. A line that begins with "?" waits for the acknowledgement and prints it. What comes in is
-printed as it comes, and `--wire` shows every packet of both layers beside it. Everything that a
+Each line that is typed is an event's name and its arguments, each of them JSON; a word that is not
+JSON is text. A line that begins with "?" waits for the acknowledgement and prints it. Events are
+printed when they come, and `--wire` also shows every packet of both protocols. Everything that a
 server sends is printed in ASCII, so that it cannot move the cursor or change colours.
 """
 
@@ -88,7 +88,8 @@ def _options(options: argparse.Namespace) -> SocketIOClientOptionValues:
 
 
 async def _talk(options: argparse.Namespace, lines: TextIO, out: TextIO) -> None:
-    """Connect, and send what is typed until the lines or, without reconnection, the connection end.
+    """Connect, and send each of `lines` until they end. Without reconnection, stop when the
+    connection ends.
 
     Raises:
         SocketIOError: the connection could not be made, or an option is wrong.
@@ -131,8 +132,8 @@ async def _send_lines(client: ClientNamespace, lines: TextIO, timeout: float, sa
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        # Reading cannot be cancelled, wherever the lines come from; a daemon thread does not keep
-        # the program alive.
+        # Reading cannot be cancelled, so it is done in a daemon thread, which does not keep the
+        # program alive.
         try:
             for line in lines:
                 loop.call_soon_threadsafe(queue.put_nowait, line)
@@ -167,7 +168,7 @@ async def _send_line(client: ClientNamespace, line: str, timeout: float, say: An
 
 
 def _words(line: str) -> Iterator[Any]:
-    """Return the values on a line: JSON, or a word of text."""
+    """Yield the values on a line: each is JSON, or a word of text."""
     decoder = json.JSONDecoder()
     while line := line.strip():
         try:
@@ -183,7 +184,10 @@ def _words(line: str) -> Iterator[Any]:
 
 
 def describe(direction: str, packet: Packet) -> str:
-    """Return a line about an Engine.IO packet, and the Socket.IO packet in it."""
+    """Return a line about an Engine.IO packet and the Socket.IO packet in it.
+
+    `direction` is "in" or "out".
+    """
     arrow = "<<" if direction == "in" else ">>"
     if isinstance(packet, bytes):
         return f"{arrow} message, binary: {len(packet)} bytes {packet[:16].hex(' ')}"
@@ -202,7 +206,7 @@ def describe(direction: str, packet: Packet) -> str:
 
 
 def _show(value: Any) -> str:
-    """Return a value as ASCII JSON; binary values as their size."""
+    """Return a value as JSON in ASCII; of a binary value only the size is shown."""
     return json.dumps(value, default=lambda item: f"<{len(item)} bytes>")
 
 
@@ -211,7 +215,7 @@ def _show_name(name: str) -> str:
 
 
 def _explain(error: Exception) -> str:
-    """Return an error's text, and what a server has sent with its refusal."""
+    """Return an error's text, and the data that a server has sent with its refusal."""
     text = _one_line(str(error))
     if isinstance(error, ConnectionRefused) and error.data is not None:
         text += f" {_show(error.data)}"
@@ -219,5 +223,5 @@ def _explain(error: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a server's text without anything that a terminal would act on."""
+    """Return a server's text with everything escaped that a terminal would act on."""
     return text if text.isascii() and text.isprintable() else ascii(text)

@@ -1,4 +1,7 @@
-"""The answer to an event whose handler goes on after its first step, or fails."""
+"""How an event is acknowledged whose handler goes on after its first step, or fails.
+
+Any other handler is over when its first step returns: `connection.py` acknowledges its event.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ logger = logging.getLogger("socketio_min")
 async def finish_event(
     socket: Socket, event: str, data: list[Any], ack_id: int | None, begun: Begun
 ) -> None:
-    """Wait for a handler that has suspended, and answer its event.
+    """Wait for a handler that has suspended, then acknowledge its event if that has an `ack_id`.
 
-    `data` are the handler's arguments: the socket comes first.
+    `data` has the handler's arguments, the socket first.
     """
     try:
         result = await begun
@@ -33,7 +36,9 @@ async def finish_event(
 def event_failed(
     socket: Socket, event: str, args: list[Any], ack_id: int | None, error: BaseException
 ) -> None:
-    """Tell of an event whose middleware or handler has failed, and answer it."""
+    """Report that the middleware or the handler of an event has failed. What the error handler
+    returns, if not None, acknowledges the event.
+    """
     answer = socket.namespace.failed(socket, event, args, error)
     if answer is None or ack_id is None:
         return

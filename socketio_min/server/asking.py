@@ -1,4 +1,6 @@
-"""Ask one client: send it an event, and wait for its acknowledgement (Socket.IO v5, "ACK")."""
+"""Ask one client: send it an event, and wait for its acknowledgement (Socket.IO v5,
+"Acknowledgement").
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ from socketio_min.protocol.outgoing import event_packets
 async def ask(
     namespace: LocalNamespace, socket: Recipient, event: Sequence[Any], timeout: float
 ) -> Any:
-    """Send a socket an event, its name and arguments, and return what its client answers.
+    """Send an event, its name and arguments, to a socket, and return what its client acknowledges.
 
     The result is None, the one argument of the acknowledgement, or a tuple of several.
 
     Raises:
-        AcknowledgementTimeout: no answer came within `timeout` seconds.
+        AcknowledgementTimeout: no acknowledgement came within `timeout` seconds.
         Disconnected: the client has gone.
         UsageError: too many acknowledgements are pending, or as `Socket.emit`.
     """

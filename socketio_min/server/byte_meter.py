@@ -1,10 +1,11 @@
-"""The limit of a connection in bytes: a faster client is read more slowly. Pure; time comes in.
+"""The limit of a connection in bytes (`Limits.byte_rate`): a client that sends faster is read more
+slowly. Pure: the time is an argument.
 
-Nothing is refused. A large upload of an honest client is no mistake that it could mend by being
-told of it, and what it has sent is on its way already: to drop a part would only make it send that
-again. So reading pauses until what came above the limit is paid back, and TCP, or the answer to the
-POST, makes the client wait. What one read brings is always taken, so the debt is at most a message
-and a read. If a client goes away while it is not read, that is noticed when its debt is paid back.
+Nothing is refused. A large upload of an honest client is no mistake that the client could mend, and
+its bytes are on their way already: if a part was dropped, the client would only send that again. So
+reading pauses until the time for the bytes above the limit has passed, and TCP, or the answer to
+the POST, makes the client wait. All bytes of a read are taken, so the debt is at most a message and
+a read. If a client goes away while it is not read, the server notices when the debt is paid back.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from engineio_min.protocol.deadlines import NEVER
 
 
 class ByteMeter:
-    """What a connection has sent, and until when it is not read because of that.
+    """Counts the bytes of a connection, and says until when it is not read because of them.
 
-    `paid()` is called when it may be read again; the driver watches `deadline`.
+    `deadline` is a time in seconds, and the driver watches it. `paid()` is called when the
+    connection may be read again.
     """
 
     __slots__ = ("_bucket", "_paid", "deadline")

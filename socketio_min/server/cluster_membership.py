@@ -1,4 +1,4 @@
-"""When the adapters of a server's namespaces join its cluster, and leave it."""
+"""When the adapters of a server's namespaces join the cluster, and leave it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Member(Protocol):
 
     @property
     def adapter(self) -> Adapter:
-        """Return what joins the cluster."""
+        """Return the adapter, which joins the cluster."""
 
 
 class ClusterMembership:
-    """Starts and closes the adapters of `namespaces()`, and of those that come and go meanwhile.
+    """Starts and closes the adapters of `namespaces()`, and of namespaces that come and go.
 
     `loop` is the event loop in which the adapters have joined, or are about to; None before.
     """

@@ -1,8 +1,10 @@
-"""Connections that have not joined a namespace yet, and the one deadline for all of them.
+"""Connections that have not joined a namespace yet, and the one deadline for all of them: a
+connection on which no CONNECT is accepted in time is closed (the official server's
+`connectTimeout`).
 
-Each must join one within the same time, so they expire in the order in which they came: a
-dictionary is all the queue that is needed. A client that joins at once, as nearly every one does,
-takes no place in the server's heap of deadlines.
+All have the same time, so their deadlines pass in the order in which they came: a dictionary is all
+the queue that is needed. A client that joins at once, as nearly every client does, takes no place
+in the server's heap of deadlines.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Closable(Protocol):
-    """A connection that is to join a namespace in time."""
+    """A connection that has to join a namespace in time."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
 class ConnectDeadlines:
-    """The clients of a server that have joined nothing, the oldest first.
+    """The connections of a server that have not joined a namespace, the oldest first.
 
-    `timeout` is in seconds, and so are the times of the event loop's clock.
+    `timeout` is in seconds; all times are those of the event loop's clock.
     """
 
     __slots__ = ("_deadlines", "_engine", "_timeout", "deadline")
@@ -38,29 +40,29 @@ class ConnectDeadlines:
         self.deadline = NEVER
 
     def add(self, connection: Closable, now: float) -> None:
-        """Watch a client that has come."""
+        """Watch a new connection."""
         self._deadlines[connection] = now + self._timeout
         if self.deadline == NEVER:
             self.deadline = now + self._timeout
             self._engine.timer.watch(self)
 
     def discard(self, connection: Closable) -> None:
-        """Forget a client that has joined a namespace, or gone."""
-        # The deadline stays as it is and may be too early: one look in vain costs less than having
-        # the timer watch and forget for every single client.
+        """Forget a connection that has joined a namespace, or has ended."""
+        # The deadline stays as it is and may be too early: to look once in vain costs less than to
+        # have the timer watch and forget for every single connection.
         self._deadlines.pop(connection, None)
 
     def stop(self) -> None:
-        """Stop watching: every client has gone."""
+        """Stop watching: no connection is left."""
         if self.deadline != NEVER:
             self.deadline = NEVER
             self._engine.timer.forget(self)
 
     async def newcomers_join(self, deadline: float) -> None:
-        """Wait until each client has joined and heard of it, at most until the time `deadline`.
+        """Wait until each client has joined a namespace and was told so, or the time is `deadline`.
 
-        New clients go to other servers meanwhile, so the wait ends. A client that has heard that it
-        joined will reconnect elsewhere without an error.
+        New clients go to other servers meanwhile, so the wait ends. A client that was told will
+        reconnect to another server without an error.
         """
         loop = asyncio.get_running_loop()
         while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event
@@ -76,7 +78,7 @@ class ConnectDeadlines:
         )
 
     def handle_timeout(self, now: float) -> None:
-        """Close the connections whose time is over."""
+        """Close the connections whose time has passed."""
         late = []
         self.deadline = NEVER
         for connection, deadline in self._deadlines.items():

@@ -1,9 +1,9 @@
 """A client's connection: packets come in, and handlers are called.
 
-A `ServerConnection` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what
-is registered for the packets that come out of it. What CONNECT causes is in `joining.py`, how a
-socket leaves in `leaving.py`. `Turns` keeps the order of calls, and pauses a connection that is
-ahead of its handlers.
+There is a `ServerConnection` for each Engine.IO connection. It gives each message to the pure
+`Peer`, which makes packets of them, and acts on the packets. What CONNECT causes is in
+`joining.py`, what DISCONNECT and the end of the connection cause in `leaving.py`. `Turns` keeps the
+order of calls, and pauses reading while the handlers do not keep up.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from socketio_min.server.metered_intake import MeteredIntake
 from socketio_min.server.rate_limits import drop_packet
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
 
-# What a packet that waits costs besides its characters and values, in bytes.
+# The bytes that a waiting packet costs besides its characters and values.
 PACKET_WEIGHT = 512
 
 CLIENT_DISCONNECT = "client namespace disconnect"
@@ -75,7 +75,8 @@ class ServerConnection:
         self.deciding: set[Socket] | None = None
         self._turns: Turns | None = None
         self._gate = gate
-        # Whether every packet needs more than a glance: for its parser, rate or values.
+        # Whether the short way of `receive` is closed to all packets: because of another parser, a
+        # rate limit, or a low limit of values.
         looks_closer = (
             gate is not None or server.parser is not JSON_PARSER or limits.max_values < MAX_PLAIN
         )
@@ -117,8 +118,8 @@ class ServerConnection:
             and peer.reconstructor is None
             and (turns is None or not turns.behind)
         ):
-            # Nearly every message is a plain event that has to wait for nothing: it goes straight
-            # to its handler. `receive_any` would have the same result.
+            # The short way: nearly every message is a plain event that need not wait, and goes
+            # straight to its handler. `receive_any` would have the same result.
             socket = peer.main
             if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
@@ -130,13 +131,13 @@ class ServerConnection:
         self.receive_any(message)
 
     def receive_large(self, message: str | bytes) -> None:
-        """Take a message that may need many steps."""
+        """Take a message that may take many steps to decode."""
         line = None if self._metered is None else self.server.large_message_queue
         self._large = LargeMessage(self, line, self._metered)
         self._large.start(message)
 
     def take_completed(self, packet: Packet | None, weight: int) -> None:
-        """Act on the packet that a long text has completed, if it has completed one."""
+        """Act on the packet of `weight` bytes that a long text has completed, if there is one."""
         half = self._half
         if packet is None:
             self._wait_for_attachments()
@@ -170,7 +171,7 @@ class ServerConnection:
         weight = 0
         if half is not None and half.deadline != NEVER:
             if half.size or len(message) >= WEIGHED:
-                # The bytes of the packet that have come before count too.
+                # The bytes of the packet that came in earlier messages count too.
                 weight = half.size + self.server.parser.weigh(message)
             half.end()
         elif len(message) >= WEIGHED:
@@ -181,13 +182,13 @@ class ServerConnection:
             self._wait_turn(packet, weight)
 
     def _wait_turn(self, packet: Packet, weight: int) -> None:
-        """Act on a packet when the handlers of all that came before have started."""
+        """Act on a packet when the handlers of all earlier packets have started."""
         weight += PACKET_WEIGHT
         self._carry(weight)
         self.turns.call(self._take_turn, packet, weight)
 
     def _wait_for_attachments(self) -> None:
-        """Count the bytes of an incomplete packet, and bound the time for the rest."""
+        """Count the bytes of an incomplete packet, and limit the time for the rest of it."""
         collector, half, server = self.peer.reconstructor, self._half, self.server
         if collector is not None:
             if half is None:
@@ -205,18 +206,18 @@ class ServerConnection:
         self._dispatch(packet, weight - PACKET_WEIGHT)
 
     def _carry(self, weight: int) -> None:
-        """Count bytes more, or fewer if negative, of packets that wait or are worked on."""
+        """Count `weight` more bytes of packets that wait or are worked on; fewer if negative."""
         if weight:
             self.turns.load(weight)
             self.connection.hold(weight)
 
     def _dispatch(self, packet: Packet, weight: int) -> None:
-        """Act on a packet; one of `weight` bytes is counted for as long as handlers work on it."""
+        """Act on a packet. Its `weight` in bytes is counted for as long as handlers work on it."""
         if self.server.shutdown_reason is not None:
             # The packet waited behind a handler that the end of the server has cancelled.
             return
         type_, name, data, ack_id, _ = packet
-        # As `find`, without its call for the namespace that nearly all packets are for.
+        # The same as `find(name)`, without a call for the namespace of nearly all packets.
         socket = self.peer.main if name == MAIN else self.peer.find(name)
         if socket is None and type_ != CONNECT:
             # The socket left while the packet waited for its turn.
@@ -251,7 +252,11 @@ class ServerConnection:
     # -- EVENT
 
     def handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
-        """Call the handler of an event; `data` is its name and arguments."""
+        """Call the handler of an event, and acknowledge the event with what it returns.
+
+        `data` is the event's name and arguments. Without an `ack_id` nothing is acknowledged
+        (Socket.IO v5, "Acknowledgement").
+        """
         namespace = socket.namespace
         event = data[0]
         # The handler's arguments, in the same list: a copy would cost more than all else here.
@@ -265,7 +270,7 @@ class ServerConnection:
                 result = other(socket, event, data[1:], ack_id is not None)
             else:
                 return
-            # As `is_awaitable`, without the price of a call for each event.
+            # The same as `is_awaitable(result)`, without a call for each event.
             if result is not None and hasattr(result, "__await__"):
                 server, context = self.server, copy_context()
                 result = context.run(server.first_steps.take, result, server.engine.loop, context)
@@ -282,7 +287,7 @@ class ServerConnection:
             if context is None:
                 event_failed(socket, event, data[1:], ack_id, error)
             else:
-                # Where the handler ran.
+                # In the context in which the handler ran.
                 context.run(event_failed, socket, event, data[1:], ack_id, error)
 
     # -- asynchronous handlers
@@ -308,7 +313,7 @@ class ServerConnection:
         self._carry(-weight)
         self.turns.end()
 
-    # -- reading: as long as the handlers keep up, and the client keeps to its limit
+    # -- reading, as long as the handlers keep up
 
     def pause(self) -> None:
         """Read no more: the handlers do not keep up."""
@@ -321,7 +326,7 @@ class ServerConnection:
     # -- the end
 
     def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
-        """Let a socket leave its namespace; the connection stays. `tell` sends DISCONNECT."""
+        """Let a socket leave its namespace; the connection stays. With `tell`, send DISCONNECT."""
         name = socket.namespace.name
         if self.peer.find(name) is not socket:
             return
@@ -338,7 +343,7 @@ class ServerConnection:
         self.connection.close()
 
     def closed(self, reason: str) -> None:
-        """End the connection, and its sockets when all that it brought has had its turn."""
+        """End the connection; its sockets end when all packets that it brought had their turns."""
         metered, self._metered = self._metered, None
         if metered is not None:
             metered.close()
@@ -356,7 +361,7 @@ class ServerConnection:
             self._finish_turns(reason)
 
     def _finish_turns(self, reason: str) -> None:
-        """End the sockets when all that the connection brought has had its turn."""
+        """End the sockets when all packets that the connection brought had their turns."""
         self.peer.reconstructor = None
         half, self._half = self._half, None
         if half is not None:
@@ -369,8 +374,8 @@ class ServerConnection:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing is under way: all that has come is handled, and all that was sent
-        has left. A client that is disconnected now misses no acknowledgement.
+        """Return whether nothing is under way: all packets that came are handled, and all packets
+        that were sent have left. A client that is disconnected now misses no acknowledgement.
         """
         turns = self._turns
         return (

@@ -1,4 +1,4 @@
-"""What a connection may ask of its server."""
+"""What a connection may ask of its server: `connection.py` imports no server."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Connection = TypeVar("Connection")
 class ConnectionHost(Protocol[Connection]):
     """What a connection may ask of its server, and nothing else.
 
-    `connections` are those that are open; `shutdown_reason` is what the handlers of "disconnect"
-    are told once the server closes, None before.
+    `connections` are the open ones. `shutdown_reason` is None until the server closes; then the
+    handlers of "disconnect" are given it.
     """
 
     engine: engineio_min.Server

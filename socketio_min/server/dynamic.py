@@ -1,8 +1,9 @@
-"""Namespaces by pattern or predicate: one for each name that matches, made when it is needed.
+"""Namespaces by pattern or predicate: a child namespace for each name that matches, made when it is
+needed.
 
-A child is made when the first client connects to it, and goes with its last client: clients cannot
-pile up namespaces. A program that sends to many names cannot either: of the children that it asked
-for and that no client has joined, only the last are kept.
+A child is made when its first client connects, and dropped when its last client leaves: clients
+cannot pile up namespaces. A program that sends to many names cannot either: of the children that
+the program has asked for and no client has joined, only the last `MAX_IDLE_CHILDREN` are kept.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ class ClusterHost(NamespaceHost, Protocol):
 
 
 class DynamicNamespace(Registration):
-    """A namespace for each name that matches: the children have its handlers, also those that are
-    registered when they exist, beside what is registered with one of them alone.
+    """A namespace for each name that matches.
+
+    What is registered here, before or after a child is made, is registered with every child. A
+    child may have handlers of its own besides.
     """
 
     def __init__(self, server: ClusterHost, rule: re.Pattern[str] | Matcher) -> None:
@@ -52,7 +55,7 @@ class DynamicNamespace(Registration):
     if not TYPE_CHECKING:
         # Type checkers report a missing attribute by themselves.
         def __getattr__(self, name: str) -> NoReturn:
-            """Tell that the sockets are in the children.
+            """Tell the programmer that the sockets are in the children.
 
             Raises:
                 MissingName: the children have an attribute of this name.
@@ -70,9 +73,10 @@ class DynamicNamespace(Registration):
             )
 
     def owns(self, name: str) -> bool:
-        """Return whether `name` is a name of this dynamic namespace for every client.
+        """Return whether `name` belongs to this dynamic namespace, whatever the client.
 
-        A predicate may ask for credentials: of its names, only those of the children count.
+        A predicate may depend on a client's credentials: with a predicate, only the names of the
+        children are known to belong.
         """
         return name in self.children or (
             self._pattern is not None and self._pattern.search(name) is not None
@@ -89,10 +93,10 @@ class DynamicNamespace(Registration):
         return child
 
     def child_to_send_to(self, name: str) -> Namespace:
-        """Return the child of that name for the program, which may never have a client.
+        """Return the child of that name for the program. The child may never have a client.
 
-        When there are more than `MAX_IDLE_CHILDREN` such, the oldest without a client and without
-        handlers of its own is dropped.
+        If there are more than `MAX_IDLE_CHILDREN` of such children, the oldest is dropped, unless
+        it has a client or handlers of its own.
         """
         child = self.child(name)
         self._idle.pop(name, None)

@@ -1,7 +1,7 @@
-"""An event on its way to its handler: the listeners of `on_any` hear it, middlewares may stop it.
+"""An event on its way to its handler: the listeners of `on_any` are called, and event middlewares
+may drop the event.
 
-Only the events of namespaces that have any of the two come here; all others go straight to their
-handlers.
+Events of namespaces that have neither go straight to their handlers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Steps = Generator[Awaitable[Any], Any, None]
 class FilteringClient(Protocol):
     """What filtering an event asks of the client's connection.
 
-    `data` is the event's name and arguments; `weight` counts its bytes, for as long as an
-    asynchronous function works on it.
+    `data` is the event's name and arguments. `weight` is its bytes, which are counted for as long
+    as an asynchronous function works on it.
     """
 
     def start(self, coroutine: Coroutine[Any, Any, None], weight: int) -> None:
-        """Take the first step of a function, and count it for as long as it goes on."""
+        """Take the first step of a coroutine, and count its weight for as long as it goes on."""
 
     def handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
         """Call the handler of an event."""

@@ -1,8 +1,10 @@
-"""The rate limits of a client: how often it may send events and CONNECTs, alone and with others.
+"""How often a client may send events and CONNECTs, alone and together with its address. Pure: the
+time is an argument.
 
-The first refusal tells the client, so that an honest one can slow down; what is refused is dropped.
-A client that goes on regardless loses its connection. An address keeps its bucket after its last
-client has left, until the bucket would be full again: a client gains nothing by reconnecting.
+A packet that is refused is dropped. The client is told of the first refusal, so that an honest
+client can slow down; one that goes on regardless loses its connection (`rate_limits.py`). An
+address keeps its bucket after its last client has left, until the bucket would be full again: a
+client gains nothing by reconnecting.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from engineio_min.limits.rate_limit import RateLimit, TokenBucket
 
 
 class AddressBuckets:
-    """The bucket of each address."""
+    """The bucket of each address; all times are in seconds."""
 
     __slots__ = ("_buckets", "_limit", "_tidy_at")
 
@@ -28,7 +30,10 @@ class AddressBuckets:
         return len(self._buckets)
 
     def of(self, address: str, now: float, lost: float = 0.0) -> TokenBucket:
-        """Return the bucket of an address, made if need be."""
+        """Return the bucket of an address, made if need be.
+
+        `lost` is how long the event loop has stood still in all; see `Pulse.lost`.
+        """
         bucket = self._buckets.get(address)
         if bucket is None:
             if len(self._buckets) >= self._tidy_at:
@@ -56,18 +61,18 @@ class AddressBuckets:
 
 
 class Gate:
-    """The rate limits between a client's packets and their handlers."""
+    """Stands between a client's packets and their handlers: each packet takes from every bucket."""
 
     __slots__ = ("_buckets", "_lost")
 
     def __init__(self, lost: Callable[[float], float], *buckets: TokenBucket) -> None:
-        # For how many seconds the event loop has stood still; see `Pulse.lost`.
+        # Returns for how many seconds the event loop has stood still; see `Pulse.lost`.
         self._lost = lost
         self._buckets = buckets
 
     def admit(self, now: float) -> bool:
         """Return whether one more event or CONNECT may pass."""
-        # Every bucket counts the packet, also if another bucket refuses it.
+        # Every bucket counts the packet, even if another bucket refuses it.
         lost = self._lost(now)
         verdicts = [bucket.take(now, lost) for bucket in self._buckets]
         return all(verdicts)
@@ -79,10 +84,10 @@ class Gate:
 
     @property
     def exhausted(self) -> bool:
-        """Return whether the client went on sending for too long."""
+        """Return whether the client went on sending for too long after the first refusal."""
         return any(bucket.exhausted for bucket in self._buckets)
 
     @property
     def wait(self) -> float:
-        """Return the seconds until something may pass again."""
+        """Return the seconds until a packet may pass again."""
         return max(bucket.wait for bucket in self._buckets)

@@ -1,7 +1,7 @@
-"""A packet whose attachments are still coming (Socket.IO v5, "BINARY_EVENT").
+"""A packet that waits for its attachments (Socket.IO v5, "Packet encoding").
 
-What is there of the packet counts as held for its client, and a client that does not send the rest
-in time loses its connection.
+The part that has come is counted as held for its client. A client that does not send the rest in
+time (`Limits.attachment_timeout`) loses its connection.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from socketio_min.protocol.weights import WEIGHED
 class HalfPacket:
     """The incomplete packet of one connection, if there is one at the moment.
 
-    The attachments have `timeout` seconds to come, all together. `size` counts the bytes of what is
-    there, 0 while that is little.
+    All attachments together have `timeout` seconds to come. `size` counts the bytes of the packet
+    that have come, or is 0 as long as they are few.
     """
 
     __slots__ = ("_connection", "_timeout", "_timer", "deadline", "size")
 
     def __init__(self, connection: engineio_min.Connection, timer: Timer, timeout: float) -> None:
         self.size = 0
-        # Runs while attachments are due.
+        # Set while attachments are due.
         self.deadline = NEVER
         self._connection = connection
         self._timer = timer
         self._timeout = timeout
 
     def grow(self, size: int, now: Callable[[], float]) -> None:
-        """Note that `size` bytes of the packet are there, and more is to come."""
+        """Note that `size` bytes of the packet have come, and more must follow."""
         if size >= WEIGHED:
             self._keep(size)
         if self.deadline == NEVER:
@@ -40,7 +40,7 @@ class HalfPacket:
             self._timer.watch(self)
 
     def end(self) -> None:
-        """Note that the packet is complete, or dropped."""
+        """Note that the packet is complete or dropped."""
         self.deadline = NEVER
         if self.size:
             self._keep(0)

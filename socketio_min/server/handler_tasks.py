@@ -1,4 +1,4 @@
-"""The tasks of handlers in flight, which a server keeps until they end, or until it ends itself."""
+"""The tasks of handlers in flight: a server keeps them until they end, or until it closes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ Task = asyncio.Task[None]
 
 
 class HandlerTasks:
-    """The tasks of a server's handlers. `own` are those that call the method: they do not wait for
-    themselves.
+    """The tasks of a server's handlers.
+
+    `own` are the tasks that call a method: none of them waits for itself.
     """
 
     __slots__ = ("_context", "_tasks")
@@ -27,12 +28,12 @@ class HandlerTasks:
         return len(self._tasks)
 
     def keep(self, task: Task, ended: Callable[[Task], object]) -> None:
-        """Keep a task alive until `ended`, which is called at its end, has called `forget`."""
+        """Keep a task alive. `ended` is called when it has ended, and calls `forget`."""
         self._tasks.add(task)
         task.add_done_callback(ended, context=self._context)
 
     def forget(self, task: Task) -> None:
-        """Let go of a task, which has ended."""
+        """Keep a task, which has ended, no longer."""
         self._tasks.discard(task)
 
     async def wait(self, own: Collection[asyncio.Task[Any] | None], deadline: float) -> None:
@@ -42,7 +43,7 @@ class HandlerTasks:
             await asyncio.wait(tasks, timeout=left)
 
     async def cancel(self, own: Collection[asyncio.Task[Any] | None]) -> None:
-        """Cancel all tasks but `own`, and wait for their ends."""
+        """Cancel all tasks but `own`, and wait until they have ended."""
         tasks = self._tasks.difference(own)
         for task in tasks:
             task.cancel()

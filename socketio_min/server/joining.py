@@ -1,7 +1,8 @@
-"""What becomes of a CONNECT: a socket is made, decided on, and welcomed or refused.
+"""What a CONNECT causes: a socket is made, and welcomed or refused (Socket.IO v5, "Connection to a
+namespace").
 
-A client joins a namespace when its middlewares and its "connect" handler have come to their ends
-(Socket.IO v5, "Connection to a namespace"). Meanwhile its connection goes on, and may end.
+A client joins a namespace when the namespace's middlewares and its "connect" handler have ended and
+none has raised. Meanwhile the client's connection goes on, and may end.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class JoiningHost(Protocol):
     namespaces: dict[str, Namespace]
 
     def find_dynamic(self, name: str, auth: Any) -> Namespace | None:
-        """Return the dynamic namespace that a client may connect to under that name."""
+        """Return the child of a dynamic namespace that a client may connect to under that name."""
 
 
 class JoiningClient(Link, Closable, Protocol):
@@ -59,11 +60,11 @@ class JoiningClient(Link, Closable, Protocol):
     def start(
         self, coroutine: Coroutine[Any, Any, None], weight: int, context: Context | None = None
     ) -> None:
-        """Take a handler's first step, and count the handler for as long as it goes on."""
+        """Take the first step of a coroutine, and count its weight for as long as it goes on."""
 
 
 class Joining:
-    """The CONNECTs of all clients of a server."""
+    """Acts on the CONNECTs of all clients of a server."""
 
     __slots__ = ("_server",)
 
@@ -73,7 +74,9 @@ class Joining:
     def connect(
         self, client: JoiningClient, name: str, auth: dict[str, Any] | None, weight: int
     ) -> None:
-        """Act on a CONNECT for the namespace `name`; it is counted as `weight` bytes."""
+        """Act on a CONNECT for the namespace `name`. Its `weight` in bytes is counted for as long
+        as the decision takes.
+        """
         namespace = self._server.namespaces.get(name)
         if namespace is None:
             try:
@@ -106,7 +109,7 @@ class Joining:
     def _candidate(
         self, client: JoiningClient, namespace: Namespace, auth: dict[str, Any] | None
     ) -> tuple[Socket, Steps]:
-        """Return a socket for a CONNECT, and the steps that decide on it."""
+        """Return a socket for a CONNECT, and the steps that decide whether it joins."""
         recoveries = self._server.recoveries
         if recoveries is None:
             plain = Socket(namespace, client, auth)
@@ -115,7 +118,7 @@ class Joining:
         return socket, recoveries.admission(socket, pid_in(auth), offset_in(auth))
 
     def refuse_name(self, client: JoiningClient, name: str, message: str) -> None:
-        """Refuse a CONNECT before there is a socket for it."""
+        """Refuse a CONNECT before a socket is made."""
         client.peer.refuse(name)
         client.send(self._server.parser.encoder(name).connect_error(message))
 
@@ -182,10 +185,10 @@ class Joining:
         return True
 
     def supersede(self, client: JoiningClient, socket: Socket) -> None:
-        """End a connection, because the client of one of its sockets is back on another.
+        """End a connection because the client of its socket `socket` is back on another connection.
 
-        What it has brought and waits for its turn is dropped: a connection that is lost may lose
-        packets.
+        Packets of the connection that wait for their turn are dropped, as a connection that is lost
+        may lose packets.
         """
         if self.decided(client, socket):
             drop_undecided(socket, TRANSPORT_CLOSE)

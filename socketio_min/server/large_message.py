@@ -1,8 +1,8 @@
-"""A connection's large message: it waits for its turn and is decoded in steps, one a turn of the
-event loop, and what has come after it waits behind it.
+"""A connection's large message: it waits for its turn among the large messages of all connections,
+and is decoded in steps, one in each turn of the event loop.
 
-Meanwhile the connection is not read. What a client has sent before the end of its connection is
-taken all the same, and in steps as well, so the end waits for it.
+Messages that came after it wait behind it, and the connection is not read meanwhile. If the
+connection ends, all that the client has sent before is taken, in steps as well: the end waits.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Message = str | bytes
 
 
 class GradualPeer(Protocol):
-    """What decodes a long text in steps."""
+    """Decodes a long text in steps."""
 
     def receive_gradually(
         self, text: LongText, marker: str
     ) -> Generator[None, None, tuple[Packet | None, int]]:
-        """Return the packet that a text has completed, and its weight; see `Peer`."""
+        """Return the packet that a text has completed, and its weight in bytes; see `Peer`."""
 
 
 class Receiver(Protocol):
-    """What receives the messages of a connection."""
+    """Receives the messages of a connection."""
 
     connection: engineio_min.Connection
 
     @property
     def peer(self) -> GradualPeer:
-        """Return what decodes the messages."""
+        """Return the decoder of the messages."""
 
     def receive_any(self, message: Message) -> None:
         """Take a message at once."""
@@ -52,22 +52,22 @@ class Receiver(Protocol):
         """Act on the packet of `weight` bytes that a long text has completed, if there is one."""
 
     def forget_large(self) -> None:
-        """Note that the large message and all that came after it are taken."""
+        """Note that the large message and all messages after it are taken."""
 
 
 class LargeMessage:
-    """The large message of a connection that is taken next, and what has come after it.
+    """The large message of a connection, and the messages that have come after it.
 
-    `line` is where it waits for the large messages of other connections, None for no waiting.
-    `metered` counts the bytes that come after it, None for no counting. Call `start` once.
+    `line` is where it waits for the large messages of other connections; None for no waiting.
+    `metered` counts the bytes of the messages after it; None for no counting. Call `start` once.
     """
 
     __slots__ = (
         "_ended",
         "_has_turn",
         "_is_counted",
-        "_later",
         "_line",
+        "_messages",
         "_metered",
         "_on_message",
         "_receiver",
@@ -85,19 +85,20 @@ class LargeMessage:
         self._line = line
         self._metered = metered
         self._on_message = receiver.connection.on_message
-        self._later: list[Message] = []
-        # Whether the first of them counts as held.
+        # The messages that are not taken yet; the first one is being taken.
+        self._messages: list[Message] = []
+        # Whether the first message counts as held.
         self._is_counted = True
-        # What is left of the first of them, once it is begun.
+        # The steps that are left of the first message, None before the first step.
         self._steps: Generator[None, None, None] | None = None
-        # Whether it waits in the line, or is the one of the line that is taken.
+        # Whether this message waits in the line, or has its turn there.
         self._waits = self._has_turn = False
-        # What is to be called when all is taken, of a connection that has ended.
+        # If the connection has ended: called when all messages are taken.
         self._ended: Callable[[], None] | None = None
 
     def start(self, message: Message) -> None:
-        """Take a large message, whose bytes are counted already, and then all that comes until it
-        is taken.
+        """Take a large message, whose bytes are counted already, and then all messages that come
+        until it is taken.
         """
         connection = self._receiver.connection
         connection.on_message = self._receive
@@ -111,27 +112,29 @@ class LargeMessage:
         self._keep(message)
 
     def _keep(self, message: Message) -> None:
-        self._later.append(message)
+        self._messages.append(message)
         self._receiver.connection.hold(len(message))
 
     def release(self) -> None:
-        """Stop holding the message that is being taken: what was made of it counts from now on."""
+        """Stop holding the message that is being taken: from now on its values are counted."""
         if self._is_counted:
             self._is_counted = False
-            self._receiver.connection.hold(-len(self._later[0]))
+            self._receiver.connection.hold(-len(self._messages[0]))
 
     def _unkeep(self) -> None:
         self.release()
-        self._later.pop(0)
+        self._messages.pop(0)
         self._is_counted = True
 
     # -- the line
 
     def _take_turn(self, size: int) -> bool:
-        """Return whether a large message may be taken now; `take_waiting` is called if not."""
+        """Return whether a large message may be taken now. If not, `take_waiting` is called when it
+        may.
+        """
         line, engine = self._line, self._receiver.connection.server
         if line is None or self._has_turn or self._ended is not None:
-            # What a client had on its way when it left delays nobody.
+            # The last messages of a client that has left do not wait.
             return True
         self._has_turn = line.begin(size, engine.loop.time())
         if not self._has_turn:
@@ -142,14 +145,14 @@ class LargeMessage:
 
     @property
     def _owner(self) -> str:
-        """Return for whom the large messages of the connection count: an address, a user, or the
+        """Return to whom the connection's large messages are counted: an address, a user, or the
         connection itself.
         """
         connection = self._receiver.connection
         return next((f"{kind} {name}" for kind, name in connection.owners()), connection.sid)
 
     def take_waiting(self) -> None:
-        """Take the message, whose turn has come."""
+        """Take the message: its turn has come."""
         self._waits = False
         self._has_turn = True
         self._receiver.connection.call(self._go_on)
@@ -163,7 +166,7 @@ class LargeMessage:
                 engine.timer.watch(line)
 
     def _leave_line(self) -> bool:
-        """Wait no more. Return whether the message has waited."""
+        """Wait in the line no longer. Return whether the message has waited there."""
         line, engine = self._line, self._receiver.connection.server
         if line is None or not self._waits:
             return False
@@ -176,9 +179,9 @@ class LargeMessage:
     # -- taking
 
     def _go_on(self) -> None:
-        """Take messages, up to a large one that waits or has more steps."""
-        while self._later:
-            message = self._later[0]
+        """Take messages until a large one has to wait, for its turn or for its next step."""
+        while self._messages:
+            message = self._messages[0]
             is_long = isinstance(message, LongText)
             if (is_long or len(message) >= LARGE) and not self._take_turn(len(message)):
                 return
@@ -187,7 +190,7 @@ class LargeMessage:
                 connection.server.loop.call_soon(self._go_on, context=connection.context)
                 return
             self._steps = None
-            if self._later:
+            if self._messages:
                 self._unkeep()
             self._end_turn()
         if self._ended is not None:
@@ -199,7 +202,7 @@ class LargeMessage:
             connection.resume(LARGE_MESSAGE)
 
     def _take_some(self, message: Message) -> bool:
-        """Take a message, or a step of it. Return whether it is taken."""
+        """Take a message, or one step of it. Return whether all of it is taken."""
         try:
             if not isinstance(message, LongText):
                 self.release()
@@ -214,34 +217,34 @@ class LargeMessage:
             return True
 
     def _in_steps(self, text: LongText) -> Generator[None, None, None]:
-        """Decode a long text in steps, and take what it completes."""
+        """Decode a long text in steps, and take the packet that it completes."""
         receiver = self._receiver
         try:
             packet, weight = yield from receiver.peer.receive_gradually(text, os.urandom(16).hex())
         except ProtocolError as error:
             close_for(receiver.connection.server, receiver.connection, error)
             return
-        # What was made of the message counts from now on.
+        # From now on the packet is counted.
         self.release()
         receiver.take_completed(packet, weight)
 
     # -- the end
 
     def end(self, ended: Callable[[], None]) -> None:
-        """Call `ended` when all is taken: it was sent before the end of the connection."""
+        """Call `ended` when all messages are taken: they were sent before the connection ended."""
         self._ended = ended
         if self._leave_line():
             self._go_on()
 
     def drop(self) -> None:
-        """Take nothing more: this is the end of the server, or of its event loop."""
+        """Take no more messages: the server or its event loop ends."""
         self._ended = _nothing
         self._leave_line()
         if self._line is not None and self._has_turn:
-            # Those that wait are dropped as well.
+            # The messages that wait are dropped as well.
             self._has_turn = False
             self._line.end(self._receiver.connection.server.loop.time())
-        while self._later:
+        while self._messages:
             self._unkeep()
 
 

@@ -1,14 +1,15 @@
-"""Large messages of all connections come one after the other, with time for others in between.
+"""The large messages of all connections are taken one after the other, with time for others
+between. Pure: the time is an argument.
 
-Decoding five megabytes takes the event loop 20 ms in steps, and a client may send as much over each
-of its connections: the steps of all of them would make each turn long. So a large message waits for
-the end of the one before, and as long as `PACE` says, which is twice what that costs in all; its
-connection is not read until then. Connections that wait take turns by owner: an owner of many large
-messages delays those of another owner by one message each. Small messages never wait. Pure; time
-comes in.
+Decoding five megabytes takes 20 ms, in steps. A client may send as much over each of its
+connections, and the steps of all of them together would make each turn of the event loop long. So a
+large message waits until the message before is taken and the time that `PACE` gives that message is
+over, which is twice what it costs in all; meanwhile its connection is not read. Connections that
+wait take turns by owner: an owner of many large messages delays each of another owner by one.
+Small messages never wait.
 
-Rejected: to read one large message at a time, which a client that never sends the end of its own
-would hold up for all.
+Rejected: to read one large message at a time, because a client that never sends the end of its
+message would hold up all others.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Final, Protocol
 from engineio_min.protocol.deadlines import NEVER
 
 LARGE: Final = 262_144
-"""The length from which a message is large."""
+"""The length (bytes, or characters of a text) from which a message is large."""
 PACE: Final = 50_000_000
-"""Bytes of large messages that have their turns in a second."""
+"""The bytes of large messages that have their turns in a second."""
 
 
 class Waiting(Protocol):
@@ -31,22 +32,22 @@ class Waiting(Protocol):
 
 
 class LargeMessageQueue:
-    """When the large messages of a server are taken; the driver watches `deadline`."""
+    """Says when each large message of a server is taken; the driver watches `deadline`."""
 
     __slots__ = ("_free_at", "_is_busy", "_owners", "_waiting", "deadline")
 
     def __init__(self) -> None:
         self._free_at = 0.0
-        # Whether a message was begun and has not ended.
+        # Whether a message is being taken.
         self._is_busy = False
-        # The sizes of those that wait, by owner and connection.
+        # The sizes of the messages that wait, by owner and connection.
         self._waiting: dict[str, dict[Waiting, int]] = {}
         self._owners: dict[Waiting, str] = {}
-        # When the next of those that wait is taken.
+        # When the next waiting message is taken.
         self.deadline = NEVER
 
     def begin(self, size: int, now: float) -> bool:
-        """Return whether a message may be taken at once, and begin it if so: `end` follows."""
+        """Return whether a message may be taken at once. If so it is begun, and `end` follows."""
         if self._is_busy or self._waiting or now < self._free_at:
             return False
         self._begin(size, now)
@@ -58,9 +59,7 @@ class LargeMessageQueue:
         self.deadline = NEVER
 
     def end(self, now: float) -> None:
-        """Note that the message that was begun is taken; the next one follows when its time has
-        come.
-        """
+        """Note that the message that was begun is taken; the next one follows in its time."""
         self._is_busy = False
         if self._waiting:
             self.deadline = max(now, self._free_at)
@@ -73,7 +72,7 @@ class LargeMessageQueue:
             self.deadline = self._free_at
 
     def forget(self, waiting: Waiting) -> None:
-        """Forget the message of a connection that waits."""
+        """Let the message of a connection wait no longer."""
         owner = self._owners.pop(waiting)
         own = self._waiting[owner]
         del own[waiting]
@@ -83,7 +82,7 @@ class LargeMessageQueue:
             self.deadline = NEVER
 
     def handle_timeout(self, now: float) -> None:
-        """Take the next message; its owner's others come after one of each other owner."""
+        """Take the next message. Its owner's other messages come after one of each other owner."""
         owner, own = next(iter(self._waiting.items()))
         del self._waiting[owner]
         waiting = next(iter(own))

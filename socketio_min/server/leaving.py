@@ -1,6 +1,7 @@
-"""How a socket leaves its namespace (Socket.IO v5, "Disconnection from a namespace").
+"""What follows when a socket leaves its namespace (Socket.IO v5, "Disconnection from a namespace"),
+or its connection ends.
 
-A client that loses its connection may come back to what it had; see `recoveries.py`.
+A client that has lost its connection may come back to its rooms and data; see `recoveries.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from socketio_min.server.socket import Socket
 
 
 def let_go(socket: Socket, reason: str) -> None:
-    """Take a connected socket out of its namespace, and tell the handlers before and after."""
+    """Take a connected socket out of its namespace. The handler of "disconnecting" is called
+    before, while the socket is in its rooms, and that of "disconnect" after.
+    """
     namespace = socket.namespace
     namespace.report_end(socket, "disconnecting", reason)
     if isinstance(socket, RecoverableSocket):
@@ -24,7 +27,7 @@ def let_go(socket: Socket, reason: str) -> None:
 
 
 class Leaving(Protocol):
-    """A client's connection that is over, with the sockets that it had.
+    """A connection that has ended, with the sockets that it had.
 
     `deciding` are those whose CONNECT is being decided, None for none.
     """

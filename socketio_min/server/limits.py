@@ -22,22 +22,22 @@ class Limits:
     """What one client may make the server keep.
 
     max_namespaces: namespaces that one connection is in.
-    max_rooms, max_room_name: rooms that one socket is in, characters in a room's name.
+    max_rooms: rooms that one socket is in. max_room_name: characters in a room's name.
     max_pending_acks: acknowledgements that the client still owes to one socket.
-    max_attachments: binary attachments in one packet; `attachment_timeout`: seconds until all must
-    be there.
+    max_attachments: binary attachments in one packet. attachment_timeout: seconds until all
+    attachments of a packet must have come.
     max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that
-    it owes; reading pauses at this number.
+    its client owes; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
     max_server_handlers: asynchronous handlers in flight of events that other servers of a cluster
-    sent to one namespace; what comes above is refused, and counted in `io.cluster.rejected`.
+    sent to one namespace. An event above this is refused, and counted in `io.cluster.rejected`.
     max_values: values in the JSON of one packet, names of members among them;
     `Namespace.max_values` is another limit for one namespace.
-    max_undivided: bytes of a message where the parser is not that of JSON: it is decoded in one
-    piece, in up to 4 ms a megabyte if it is text, and nobody else is read meanwhile.
-    rate, address_rate: how often one connection, and all of one address, may send an event or a
-    CONNECT; None for no limit.
-    byte_rate: how many bytes of messages one connection may send a second, and at once; a client
+    max_undivided: bytes of a message if the parser is not that of JSON. Such a parser decodes a
+    message in one piece, in up to 4 ms a megabyte of text, and nobody else is read meanwhile.
+    rate, address_rate: how often one connection, and all connections of one address together, may
+    send an event or a CONNECT; None for no limit.
+    byte_rate: how many bytes of messages one connection may send a second, and at once. A client
     that sends faster is read more slowly, so `tolerance` does not matter. None for no limit.
 
     Raises:
@@ -74,7 +74,10 @@ def peer_rules(
     max_attachment_bytes: int,
     values_allowed: Callable[[Joined], int],
 ) -> PeerRules[Joined]:
-    """Return what the limits of a server mean for the packets of each client."""
+    """Return the limits of a server that a `Peer` checks in the packets of its client.
+
+    `max_attachment_bytes` is for all attachments of one packet.
+    """
     return PeerRules(
         parser,
         max_attachment_bytes,

@@ -1,7 +1,7 @@
-"""The messages of a connection whose bytes are counted.
+"""Takes the messages of a connection whose bytes are limited (`Limits.byte_rate`).
 
-What comes above the connection's own rate makes its reading pause (`byte_meter.py`). A large
-message waits for its turn among those of all connections (`large_message.py`).
+Bytes above the connection's own rate make its reading pause (`byte_meter.py`). A large message
+waits for its turn among those of all connections (`large_message.py`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class MeteredIntake:
             self._take(message)
 
     def count(self, message: str | bytes) -> None:
-        """Count a message; read no more for a while if it is one too many."""
+        """Count a message. If it is above the limit, pause reading for a while."""
         if self._meter.spend(message, self._engine.loop.time()):
             self._engine.timer.watch(self._meter)
             self._connection.pause(RATE)
@@ -55,5 +55,5 @@ class MeteredIntake:
         self._connection.resume(RATE)
 
     def close(self) -> None:
-        """Wait for nothing more."""
+        """Stop counting: the connection has ended."""
         self._engine.timer.forget(self._meter)

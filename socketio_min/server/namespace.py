@@ -1,7 +1,7 @@
 """A namespace: its sockets, sending to them, and calling what is registered for them.
 
-Functions may be `def`, called in place, or `async def`. The asynchronous ones start in the order in
-which their events arrived, and so does whatever arrives after them.
+A registered function may be `def`, which is called in place, or `async def`. Functions start in the
+order in which their events arrived, of both kinds together.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("socketio_min")
 
-# Events of which the log is told that a client has met a limit.
+# The number of events of which the log tells that a client has met a limit.
 MOST_TOLD = 100
 
 
@@ -49,7 +49,7 @@ class NamespaceHost(Protocol):
     make_adapter: Callable[[Namespace], Adapter]
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a handler."""
+        """Take the first step of a handler, and keep its task if it goes on."""
 
     def namespace_left(self, namespace: Namespace) -> None:
         """Note that a socket has left a namespace."""
@@ -59,8 +59,9 @@ class NamespaceHost(Protocol):
 class Namespace(Registration):
     """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
 
-    `name` begins with "/"; `sockets` are those that are in it on this server, by id. `max_values`
-    is how many values a packet may have here, or None for what `Limits.max_values` says.
+    `name` begins with "/". `sockets` are the namespace's sockets on this server, by id.
+    `max_values` is how many values a packet may have in this namespace, None for
+    `Limits.max_values`.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Namespace(Registration):
         self.encoder = server.parser.encoder(name)
         self.sockets: dict[str, Socket] = {}
         self.registered = registered = registered or ServerHandlers(RULES)
-        # References that save each packet a look-up.
+        # The same objects as in `registered`: this saves each packet a look-up.
         self.handlers = registered.by_event
         self.server_handlers = registered.by_server_event
         self.middlewares = registered.middlewares
@@ -84,9 +85,9 @@ class Namespace(Registration):
         self._last_ack_id = -1
         # Asynchronous handlers of other servers' events in flight.
         self._server_events = 0
-        # Events that came with other arguments than their handlers take.
+        # The names of events that the log has told of: the handler did not take the arguments, or
+        # met a limit of one client.
         self._misfits: set[str] = set()
-        # Events that have met a limit of one client.
         self._limited: set[str] = set()
 
     def __init_subclass__(cls) -> None:
@@ -109,8 +110,8 @@ class Namespace(Registration):
         """Send an event to everybody in the namespace. Never blocks.
 
         Raises:
-            UsageError: the event's name is reserved, or a value cannot be encoded, or there is a
-            named argument, as python-socketio has them.
+            UsageError: the event's name is reserved, a value cannot be encoded, or there is a named
+            argument, which only python-socketio has.
         """
         if elsewhere:
             refuse_arguments("emit", elsewhere)
@@ -168,7 +169,7 @@ class Namespace(Registration):
     # -- the other servers
 
     def server_side_emit(self, event: str, *args: Any) -> None:
-        """Send an event to the other servers, for their `on_server`. Never blocks.
+        """Send an event to the other servers, for their `on_server` handlers. Never blocks.
 
         Raises:
             UsageError: the event's name is reserved, or a value cannot be encoded.
@@ -190,9 +191,9 @@ class Namespace(Registration):
     def server_event(
         self, event: str, args: Sequence[Any], answer: Callable[[Any], None] | None
     ) -> None:
-        """Handle an event that another server sent; `answer` takes the handler's result.
+        """Handle an event that another server sent; `answer` is called with the handler's result.
 
-        A server without a handler answers None, one whose handler fails does not answer.
+        Without a handler the answer is None. If the handler fails there is no answer.
 
         Raises:
             UsageError: as many handlers run as `Limits.max_server_handlers` allows.
@@ -233,12 +234,12 @@ class Namespace(Registration):
 
     @property
     def recovery(self) -> Recovery | None:
-        """Return the rules by which clients come back as they were; None if they do not."""
+        """Return the options of connection state recovery, None without it."""
         recoveries = self.server.recoveries
         return None if recoveries is None else recoveries.options
 
     def next_ack_id(self) -> int:
-        """Return a new acknowledgement id.
+        """Return a new acknowledgement id (Socket.IO v5, "Acknowledgement").
 
         A broadcast uses one id for all its sockets, so ids belong to the namespace.
         """
@@ -246,7 +247,7 @@ class Namespace(Registration):
         return self._last_ack_id
 
     def announce_outgoing(self, socket: Socket, args: Sequence[Any]) -> None:
-        """Tell the listeners of `on_any_outgoing`."""
+        """Call the listeners of `on_any_outgoing`."""
         for listener in self.outgoing:
             try:
                 listener(socket, *args)
@@ -254,10 +255,11 @@ class Namespace(Registration):
                 log_failure(error, "a listener of on_any_outgoing failed for %r", args[0])
 
     def admission(self, socket: Socket) -> Generator[Awaitable[Any], Any, None]:
-        """Run the middlewares and the `connect` handler; what they raise refuses the socket.
+        """Run the middlewares and the `connect` handler; an error of one of them refuses the
+        socket.
 
-        Yield what has to be awaited before going on, and take its result, so that without
-        asynchronous functions no task is made.
+        Yield each awaitable of an asynchronous function, and get its result by `send`: so no task
+        is made if there are no asynchronous functions.
 
         Raises:
             UsageError: one of them returned False.
@@ -270,7 +272,7 @@ class Namespace(Registration):
                 if result is not None and is_awaitable(result):
                     result = yield result
                     if socket.state == DISCONNECTED:
-                        # The client has gone meanwhile: no handler is told that it came.
+                        # The client has gone meanwhile: the handler of "connect" is not called.
                         return
                 if result is False:
                     _refuse_false("a middleware")
@@ -287,14 +289,14 @@ class Namespace(Registration):
             self.deciding -= 1
 
     def _waves_through(self, socket: Socket) -> bool:
-        """Return whether a socket skips the middlewares: its client has passed them before."""
+        """Return whether a socket skips the middlewares: it is recovered, and passed them once."""
         recovery = self.recovery
         return recovery is not None and recovery.skip_middlewares and socket.recovered
 
     def filtering(
         self, socket: Socket, event: str, args: list[Any]
     ) -> Generator[Awaitable[Any], Any, None]:
-        """Run the event middlewares; what they raise drops the event. Yield as `admission` does."""
+        """Run the event middlewares; an error of one drops the event. Yield as `admission` does."""
         for middleware in self.event_middlewares:
             result = middleware(socket, event, args)
             if is_awaitable(result):
@@ -324,23 +326,25 @@ class Namespace(Registration):
             self.failed(socket, event, [reason], error)
 
     def remove(self, socket: Socket) -> None:
-        """Forget a socket that is gone, or was refused."""
+        """Forget a socket whose client has gone or was refused."""
         if self.sockets.get(socket.id, socket) is socket:
-            # If another socket has the id, the client is back already.
+            # Another socket with the same id would be that of the same client, which is back.
             self.sockets.pop(socket.id, None)
             try:
                 # A middleware may have put it into rooms before it was among the sockets.
                 self.adapter.delete_all(socket.id)
             except FAILURES as error:
-                # The socket is gone even if the cluster could not be told.
+                # The socket is forgotten even if the cluster could not be told.
                 message = "the adapter of namespace %s failed to forget a socket"
                 log_failure(error, message, self.name)
         self.server.namespace_left(self)
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
-        """Log the error of a handler. Return what is to acknowledge the event, or None."""
+        """Log the error of a handler, and call the error handler. Return what that returns: if it
+        is not None, it acknowledges the event.
+        """
         if isinstance(error, LimitReached):
-            # A client can cause this ten thousand times in a read, by as many names.
+            # A client can cause this ten thousand times in a read, with as many names.
             if event not in self._limited and len(self._limited) < MOST_TOLD:
                 self._limited.add(event)
                 logger.warning(
@@ -374,8 +378,8 @@ class Namespace(Registration):
 
 
 def _refuse_false(what: str) -> NoReturn:
-    # In python-socketio False refuses the client: a program written for it must not let everybody
-    # in here.
+    # In python-socketio False refuses the client: a program that was written for python-socketio
+    # must not let everybody in here.
     raise UsageError(
         f"{what} returned False: raise ConnectionRefused to refuse a client, return None to let it "
         "in"

@@ -1,5 +1,5 @@
-"""Selects the receivers of an event, step by step:
-`io.to("a").except_("b").volatile.emit("event")`.
+"""Select the receivers of an event, and how it is sent, step by step:
+`io.to("a").except_("b").volatile.emit("event")`, `socket.volatile.emit("event")`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class BroadcastOperator:
-    """A selection of a namespace's sockets. Immutable: each step returns a new one.
+    """A selection of a namespace's sockets. Immutable: each step returns a new selection.
 
-    Without `to` all sockets are selected. With an empty collection of rooms none is: a program that
-    computes rooms must not reach everybody when it finds none. No adapter is asked then, because to
-    an adapter no rooms mean all sockets.
+    Without `to` all sockets are selected. After `to` with an empty collection of rooms none is: a
+    program that computes rooms must not reach everybody when it finds none. Such a selection asks
+    no adapter, because to an adapter no rooms mean all sockets.
     """
 
     __slots__ = ("_namespace", "_nobody", "_options")
@@ -40,7 +40,7 @@ class BroadcastOperator:
     def _with(self, options: BroadcastOptions) -> BroadcastOperator:
         return BroadcastOperator(self._namespace, options, nobody=self._nobody)
 
-    # -- the selection
+    # -- which sockets, and how
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
         """Add the sockets in `rooms`; each socket is reached once."""
@@ -85,13 +85,13 @@ class BroadcastOperator:
             self._namespace.adapter.broadcast((event, *args), self._options)
 
     async def call(self, event: str, *args: Any) -> list[Any]:
-        """Send an event and gather the first argument of every socket's acknowledgement.
+        """Send an event and return the first argument of every socket's acknowledgement.
 
-        It ends when there is nobody left to wait for, with an error if a socket has disconnected.
+        The call ends as soon as all sockets that are left have acknowledged.
 
         Raises:
-            AcknowledgementTimeout: not all answered within `timeout`; `responses` has those that
-            did.
+            AcknowledgementTimeout: a socket has disconnected, or not all have acknowledged within
+            `timeout`; `responses` has the arguments of those that have.
             UsageError: no `timeout` was given, or as `emit`.
         """
         timeout = self._options.timeout
@@ -139,10 +139,10 @@ class BroadcastOperator:
 
 
 class SocketOperator:
-    """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
+    """Sends to one socket: `socket.volatile.emit("event")`. Immutable.
 
-    This is no broadcast to the socket's own room: the socket may have left that room or, while a
-    middleware runs, not joined it yet.
+    An event goes to the socket itself and not to the room of its id: the socket may have left that
+    room or, while a middleware runs, not joined it yet.
     """
 
     __slots__ = ("_options", "_socket")
@@ -162,18 +162,18 @@ class SocketOperator:
 
     @property
     def broadcast(self) -> BroadcastOperator:
-        """Select as `Socket.broadcast`, with these flags."""
+        """Select everybody in the namespace but this socket, with these flags."""
         socket = self._socket
         return BroadcastOperator(socket.namespace, self._options._replace(except_=(socket.id,)))
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """Select as `Socket.to`, with these flags."""
+        """Select the sockets in `rooms` but this one, with these flags."""
         return self.broadcast.to(rooms)
 
     in_ = to
 
     def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """Select as `Socket.except_`, with these flags."""
+        """Select everybody but this socket and those in `rooms`, with these flags."""
         return self.broadcast.except_(rooms)
 
     def emit(self, event: str, *args: Any) -> None:

@@ -29,14 +29,14 @@ class SocketIOOptions:
     connect_timeout: float = 45.0
     """Seconds until a connection must have joined a namespace."""
     parser: Parser = JSON_PARSER
-    """What packets are written in, the same as the clients'."""
+    """How packets are written and read; all clients must have the same parser."""
     limits: Limits = field(default_factory=Limits)
     """What one client may make the server keep."""
     adapter: Callable[[Namespace], Adapter] | None = None
-    """Makes the adapter of each namespace; without one, rooms are in this process."""
+    """Makes the adapter of each namespace; None keeps the rooms in this process."""
     connection_state_recovery: Recovery | None = None
-    """`Recovery(...)`: clients that lose their connection come back as they were and get what they
-    missed; None for not.
+    """With `Recovery(...)` a client that loses its connection may come back to its id, rooms and
+    data, and gets the events that it missed; None for no recovery.
     """
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
-"""The rate limits of clients: which buckets a new client has, and what follows when it sends more.
+"""The rate limits of clients (`Limits.rate`, `address_rate`): each new client gets a gate, and a
+packet that the gate refuses is answered.
 
-The rule itself, which needs no connection, is in `gate.py`; the limit in bytes in `byte_meter.py`.
+What a gate refuses is in `gate.py`, and the limit in bytes in `byte_meter.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from socketio_min.server.joining import Joining, JoiningClient
 from socketio_min.server.limits import Limits
 from socketio_min.server.socket import Socket
 
-# Why a connection ends whose client goes on.
+# The reason of an end: the client went on sending above its limit.
 RATE_LIMIT = "rate limit"
 
 # The event that tells a client of its first refused event: {"retryAfter": milliseconds}.
@@ -26,7 +27,11 @@ RATE_LIMITED = "rate_limited"
 
 
 class RateLimits:
-    """Makes the gates of the clients in `connections`; `limits` has at least one rate limit."""
+    """Makes the gate of each new client; `limits` has at least one rate limit.
+
+    `connections` are the open ones of the server. As long as there are any, a pulse measures for
+    how long the event loop stands still.
+    """
 
     __slots__ = ("_addresses", "_connections", "_engine", "_pulse", "_rate")
 
@@ -49,7 +54,7 @@ class RateLimits:
         return self._pulse.lost(self._engine.loop.time())
 
     def gate(self, connection: engineio_min.Connection) -> Gate | None:
-        """Return the rate limits of a new client, if there are any."""
+        """Return the gate of a new client, None if no limit is for it."""
         now, lost = self._engine.loop.time(), self.stood_still
         buckets = []
         if self._rate is not None:
@@ -63,7 +68,7 @@ class RateLimits:
             # The application's `address` function has named nobody.
             return None
         if self._pulse.deadline == NEVER or not self._connections:
-            # The pulse was not needed, or the server has begun to run in another loop.
+            # The pulse has not begun, or the server has begun to run in another loop.
             self._pulse.start(now)
             self._engine.timer.watch(self._pulse)
         return Gate(self._pulse.lost, *buckets)
@@ -72,7 +77,7 @@ class RateLimits:
 def drop_packet(
     gate: Gate, joining: Joining, client: JoiningClient, name: str, socket: Socket | None
 ) -> None:
-    """Answer a packet that is one too many for its client's rate limits.
+    """Answer a packet that `gate` has refused.
 
     The packet is an event of `socket` or, without a socket, a CONNECT for the namespace `name`.
     """

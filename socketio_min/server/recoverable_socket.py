@@ -1,4 +1,8 @@
-"""A socket whose client may come back when its connection is lost."""
+"""A socket whose client may come back when its connection is lost, and what CONNECT carries for it.
+
+With connection state recovery, which the official client has since 4.6, the answer to CONNECT has a
+private id (`pid`), and each event ends with an offset. A client that comes back sends both.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class RecoverableSocket(Socket):
-    """A socket that may come back when its connection is lost: packets for it wait.
+    """A socket whose client may come back when the connection is lost: events for it wait.
 
-    `pid` is its private id, which only its client knows.
+    `pid` is the private id, which only the client knows.
     """
 
     __slots__ = ("_missed", "_presented", "_recovered", "pid")
@@ -37,17 +41,17 @@ class RecoverableSocket(Socket):
 
     @property
     def gone(self) -> bool:
-        """Return whether its client has gone."""
+        """Return whether the client has gone."""
         return self.state == DISCONNECTED
 
     @property
     def adapter(self) -> RecoveringAdapter:
-        """Return the adapter of its namespace."""
+        """Return the adapter of the namespace."""
         return cast(RecoveringAdapter, self.namespace.adapter)
 
     @property
     def session(self) -> Session:
-        """Return what is kept of the socket while its client is away."""
+        """Return what is kept of the socket while the client is away."""
         name, rooms = self.namespace.name, tuple(self.rooms)
         return Session(name, self.id, self.pid, rooms, self.data, self._presented)
 
@@ -62,7 +66,7 @@ class RecoverableSocket(Socket):
 
     def greeting(self) -> list[Packet]:
         self._recoveries.welcome(self)
-        # The official client takes what it missed before the answer to its CONNECT.
+        # The official client expects the events that it missed before the answer to its CONNECT.
         missed, self._missed = self._missed, []
         return [*missed, *self.namespace.encoder.connect({"sid": self.id, "pid": self.pid})]
 
@@ -73,15 +77,15 @@ class RecoverableSocket(Socket):
         return recoveries
 
     def keep(self, reason: str) -> None:
-        """Keep what its client needs to come back, if it may after an end for that reason."""
+        """Keep the session, if the client may come back after an end for that reason."""
         self._recoveries.keep(self, reason)
 
     def refuse(self) -> None:
-        """End what was kept for a client that is back and is refused."""
+        """End the session of a client that is back and was refused."""
         self._recoveries.refuse(self)
 
     def supersede(self) -> None:
-        """End the connection: its client is back on another one."""
+        """End the connection: the client is back on another one."""
         self._link.supersede(self)
 
     def emit(self, event: str, *args: Any) -> None:
@@ -106,13 +110,16 @@ class RecoverableSocketOperator(SocketOperator):
 
 
 def pid_in(auth: dict[str, Any] | None) -> str | None:
-    """Return the private id that a client presents to have its state back, if it does."""
+    """Return the private id in the payload of a CONNECT, None if there is none."""
     pid = None if auth is None else auth.get("pid")
     return pid if isinstance(pid, str) else None
 
 
 def offset_in(auth: dict[str, Any] | None) -> str | None:
-    """Return the offset of the last event that a client has had, if it presents one."""
+    """Return the offset in the payload of a CONNECT: that of the last event that the client has
+    got.
+
+    Return None if there is none, and "", which no event has, for one that is no text.
+    """
     offset = None if auth is None else auth.get("offset")
-    # Offsets are text: the server has never given anything else.
     return offset if offset is None or isinstance(offset, str) else ""

@@ -1,7 +1,7 @@
-"""Clients that come back: their state is restored before the middlewares run, and kept when they
-go.
+"""Connection state recovery: the state of a client is kept when its connection is lost, and
+restored when the client comes back.
 
-    CONNECT {pid, offset} ─► the old connection ends, if there is one still ─► the session is taken
+    CONNECT {pid, offset} ─► the old connection ends, if it is still there ─► the session is taken
     ─► middlewares, unless they are skipped ─► `connect` handler ─► missed events ─► CONNECT reply
 
 What is kept, and where, is the adapter's affair.
@@ -26,7 +26,7 @@ from socketio_min.tasks import is_awaitable
 
 SERVER_SHUTDOWN = "server shutting down"
 
-# The ends that a client may come back from: neither side wanted to part.
+# The reasons of an end after which a client may come back: neither side wanted that end.
 RECOVERABLE = frozenset(
     (
         TRANSPORT_ERROR,
@@ -74,10 +74,10 @@ class Returning(Protocol):
 
 
 class Recoveries:
-    """Restores and keeps the state of a server's clients.
+    """Keeps and restores the state of a server's clients.
 
-    max_missed: bytes that one client may be sent again, as many as may wait for a client at any
-    time. A client that missed more begins anew.
+    max_missed: the most bytes of missed events that are sent to one client; a client that missed
+    more begins anew. It is the number of bytes that may wait for a client at any time.
     start: runs a coroutine.
     """
 
@@ -90,18 +90,18 @@ class Recoveries:
         self.options = options
         self._max_missed = max_missed
         self._start = start
-        # The sockets whose clients are connected, as far as the server knows, by their private ids.
+        # The sockets whose clients are connected, as far as the server knows, by private id.
         self._present: dict[str, Returning] = {}
 
     def admission(
         self, socket: Returning, pid: str | None, offset: str | None
     ) -> Generator[Awaitable[Any], Any, None]:
-        """Restore the state of a client that presents a private id, then go on as for any other.
+        """Restore the state of a client that presents a private id, then admit it as any other.
 
         Yield as `Namespace.admission` does.
         """
         namespace = socket.namespace
-        # The dynamic namespace must stay if its last other socket leaves meanwhile.
+        # The child of a dynamic namespace must stay even if its last other socket leaves meanwhile.
         namespace.deciding += 1
         try:
             if pid is not None:
@@ -118,13 +118,13 @@ class Recoveries:
             namespace.deciding -= 1
 
     def _take_over(self, namespace: Place, pid: str) -> None:
-        """End the connection that the client has left, if that was not noticed yet."""
+        """End the client's old connection, if the server has not noticed its loss yet."""
         holder = self._present.get(pid)
         if holder is not None and holder.namespace is namespace:
             holder.supersede()
 
     def _restore(self, socket: Returning, restored: Restored) -> bool:
-        """Restore the state. Return False if the client has gone again meanwhile."""
+        """Restore the state of a client. Return False if the client has gone again meanwhile."""
         session = restored.session
         if socket.gone:
             socket.adapter.persist_session(session)
@@ -139,12 +139,12 @@ class Recoveries:
         return True
 
     def welcome(self, socket: Returning) -> None:
-        """Note that the client of a socket knows its private id."""
+        """Note that the client of a socket was told its private id."""
         self._present[socket.pid] = socket
         socket.adapter.session_began(socket)
 
     def keep(self, socket: Returning, reason: str) -> None:
-        """Keep the state of a socket whose client has gone for `reason`, if it may come back."""
+        """Keep the state of a socket whose client has gone, if it may come back after `reason`."""
         if self._leave(socket) and reason in RECOVERABLE:
             socket.adapter.persist_session(socket.session)
 
@@ -165,7 +165,7 @@ class Recoveries:
     # -- sessions that end
 
     def expired(self, session: Session) -> None:
-        """Tell the application that a client does not come back."""
+        """Call the application's handler of expired sessions: the client can not come back."""
         handler = self.options.expired
         if handler is None:
             return

@@ -1,4 +1,5 @@
-"""What is registered with a namespace of a server, or with all that a pattern makes.
+"""What an application registers with a namespace of a server, or with a dynamic one. It is called
+in this order:
 
 CONNECT ─► middlewares ─► `connect` handler ─► CONNECT reply, then what they emitted
 EVENT   ─► catch-all listeners ─► event middlewares ─► handler ─► acknowledgement
@@ -43,7 +44,7 @@ RESERVED_SERVER_EVENTS = frozenset(("connect", "connection", "new_namespace"))
 
 @dataclass(slots=True)
 class ServerHandlers(Handlers):
-    """The handlers of a namespace, what stands before them, and those of other servers' events."""
+    """The handlers of a namespace, its middlewares, and the handlers of other servers' events."""
 
     by_server_event: dict[str, Handler] = field(default_factory=dict)
     middlewares: list[Handler] = field(default_factory=list)
@@ -51,7 +52,7 @@ class ServerHandlers(Handlers):
 
 
 class Registration:
-    """How handlers are registered; `registered` has them."""
+    """The methods that register a function with a namespace; `registered` has the functions."""
 
     registered: ServerHandlers
 
@@ -64,10 +65,10 @@ class Registration:
     ) -> Function | Callable[[Function], Function]:
         """Handle `event` with `handler(socket, *args)`; also a decorator.
 
-        What it returns acknowledges the event: None with no argument, a tuple with several,
-        anything else with one. `connect(socket)` may raise `ConnectionRefused`;
-        `disconnecting(socket, reason)`, which must be a plain function, still sees the rooms;
-        `disconnect(socket, reason)` follows.
+        The handler's result acknowledges the event: None with no argument, a tuple with several,
+        anything else with one. The server itself calls `connect(socket)`, which may raise
+        `ConnectionRefused`; `disconnecting(socket, reason)`, which must be a plain function, while
+        the socket is still in its rooms; and then `disconnect(socket, reason)`.
 
         Raises:
             UsageError: the event has a handler already, or is reserved, or the handler cannot be
@@ -78,8 +79,8 @@ class Registration:
         return self.registered.on(event, handler)
 
     def use(self, middleware: Function) -> Function:
-        """Run `middleware(socket)` for each CONNECT, in order; it raises `ConnectionRefused` to
-        refuse.
+        """Run `middleware(socket)` for each CONNECT, in order of registration. It raises
+        `ConnectionRefused` to refuse the client.
 
         Raises:
             UsageError: it cannot be called so.
@@ -90,8 +91,8 @@ class Registration:
         return middleware
 
     def use_event(self, middleware: Function) -> Function:
-        """Run `middleware(socket, event, args)` for each event, in order; what it raises drops the
-        event.
+        """Run `middleware(socket, event, args)` for each event, in order of registration. If it
+        raises, the event is dropped.
 
         Raises:
             UsageError: it cannot be called so.
@@ -120,8 +121,8 @@ class Registration:
     def on_other(self, handler: OtherHandler) -> OtherHandler:
         """Call `handler(socket, event, args, acknowledged)` for events without a handler.
 
-        `acknowledged` tells whether the client waits for an acknowledgement, which is what the
-        handler returns, as with `on`. Without such a handler unknown events are dropped.
+        `acknowledged` tells whether the client waits for an acknowledgement; the handler's result
+        is that, as with `on`. Without such a handler unknown events are dropped.
 
         Raises:
             UsageError: it cannot be called so.
@@ -148,7 +149,7 @@ class Registration:
     ) -> Function | Callable[[Function], Function]:
         """Handle `event` of the other servers with `handler(*args)`; also a decorator.
 
-        What it returns is the answer to `server_side_call`.
+        The handler's result is the answer to `server_side_call`.
 
         Raises:
             UsageError: the event has a handler already, or is reserved, or the handler is no

@@ -123,8 +123,8 @@ class Server(Namespace):
 
         A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a
         dynamic namespace: each matching name becomes a namespace of its own with the handlers that
-        are registered on the result, before or after. Such a namespace is gone with its last
-        client: ask for it by name each time. A predicate that raises refuses the CONNECT.
+        are registered on the result, before or after. Such a namespace is dropped with its last
+        client: call `of` with its name each time. A predicate that raises refuses the CONNECT.
         """
         if not isinstance(name, str):
             dynamic = DynamicNamespace(self, name)
@@ -135,7 +135,7 @@ class Server(Namespace):
         if name not in self.namespaces:
             for dynamic in self._dynamic:
                 if dynamic.owns(name):
-                    # A second namespace of that name would shadow it, without its middlewares.
+                    # A second namespace of that name would shadow the child and its middlewares.
                     return dynamic.child_to_send_to(name)
             self.namespaces[name] = Namespace(self, name)
             self.membership.enter(self.namespaces[name])
@@ -147,7 +147,8 @@ class Server(Namespace):
         return self.limits.max_values if limit is None else limit
 
     def find_dynamic(self, name: str, auth: Any) -> Namespace | None:
-        """Return the dynamic namespace that a client may connect to under a name, if there is one.
+        """Return the child of a dynamic namespace that a client may connect to under a name, if
+        any.
 
         Raises:
             Exception: whatever a predicate of the application raises.
@@ -171,7 +172,7 @@ class Server(Namespace):
     # -- sockets that leave
 
     def namespace_left(self, namespace: Namespace) -> None:
-        """Note that a socket has left; a dynamic namespace's child goes with its last socket."""
+        """Note that a socket has left; a dynamic namespace's child is dropped with its last one."""
         for dynamic in self._dynamic:
             dynamic.release(namespace)
 
@@ -195,8 +196,7 @@ class Server(Namespace):
             UsageError: another server is on the same path of `http`.
         """
         was_running = self.membership.loop is not None
-        # Before a client can come: clients must hear all that other servers send from the
-        # beginning.
+        # Before a client can come: clients must get all events of other servers from the beginning.
         await self.membership.join()
         try:
             await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
@@ -220,8 +220,8 @@ class Server(Namespace):
         drain: seconds that handlers in flight may take to end.
         ready: called with the port when clients are served; of several workers, when all serve.
 
-        Signals are the main thread's. In another one, `close` ends it, called in its event loop:
-        `asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)`.
+        Only the main thread gets signals. In another thread, `close` ends `run`; it must be called
+        in the server's event loop: `asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)`.
 
         Raises:
             OSError: the address cannot be bound.
@@ -256,7 +256,7 @@ class Server(Namespace):
         ready: Callable[[int], object] | None,
     ) -> None:
         self._ended = asyncio.Event()
-        # Before the port is bound: a signal that comes right after that must find its handler.
+        # Before the port is bound: a signal that comes right after that must have its handler.
         stopping = asyncio.create_task(stopped(self._ended))
         await self.listen(host, port)
         if ready is not None:
@@ -274,14 +274,16 @@ class Server(Namespace):
             deadline = asyncio.get_running_loop().time() + drain
             if replaced:
                 await self.newcomers_join(deadline)
-            # The supervisor waits for the handlers in flight as long as this, and no longer.
+            # The supervisor kills the worker soon after the deadline.
             await self.close(max(deadline - asyncio.get_running_loop().time(), 0.0))
         finally:
             worker.close()
 
     def as_worker(self, place: Place) -> Worker:
-        """Make this server the worker at `place`, which shares its rooms with the other workers
-        unless it has an adapter that does. `run` does it by itself.
+        """Make this server the worker at `place`; `run` calls this by itself.
+
+        The worker shares its rooms with the other workers, unless the server has an adapter, which
+        then has to.
         """
         from engineio_min.workers.worker import Worker
         from socketio_min.cluster.worker_rooms import WorkerRooms
@@ -297,8 +299,8 @@ class Server(Namespace):
         return worker
 
     async def newcomers_join(self, deadline: float) -> None:
-        """Wait until all clients that have begun to connect have a namespace, or the time of the
-        loop is `deadline`.
+        """Wait until all clients that have begun to connect have joined a namespace, or until the
+        time of the loop is `deadline`.
         """
         await self.connect_deadlines.newcomers_join(deadline)
 
@@ -325,18 +327,18 @@ class Server(Namespace):
         self.engine.stop_accepting()
 
     def refuse_newcomers(self) -> None:
-        """Refuse handshakes with HTTP 503, and go on to listen, for the requests of those who are
-        connected: a proxy sends the others elsewhere. `close` ends it.
+        """Refuse handshakes with HTTP 503 until `close`, so that a proxy sends new clients to other
+        servers. Requests of connected clients are served.
         """
         self.engine.refuse_newcomers()
 
     async def close(self, drain: float = 0.0) -> None:
-        """Disconnect everybody (reason "server shutting down"), stop the handlers in flight, and
-        the server.
+        """Disconnect everybody (reason "server shutting down"), cancel the handlers in flight, and
+        stop the server.
 
-        drain: seconds that the handlers in flight may take to end by themselves; meanwhile no new
-        clients are taken, and their acknowledgements are still sent. What is left of this time is
-        for asynchronous `disconnect` handlers.
+        drain: seconds that the handlers in flight may take to end by themselves. Meanwhile no new
+        clients are taken, and the handlers' acknowledgements are still sent. The rest of this time
+        is for asynchronous `disconnect` handlers.
         """
         # A handler that closes the server must not wait for itself.
         own = {asyncio.current_task()}
@@ -357,7 +359,7 @@ class Server(Namespace):
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Take a handler's first step, and keep its task if it goes on."""
-        # Other servers may ask something before the engine listens, and has a loop.
+        # An event of another server may come before the engine listens and has a loop.
         loop = self.membership.loop or self.engine.loop
         task = self.first_steps.start(coroutine, loop)
         if task is not None:
@@ -366,7 +368,7 @@ class Server(Namespace):
     @property
     def stood_still(self) -> float:
         """Return for how many seconds the event loop has stood still in all, while clients with a
-        rate limit were connected. What they sent meanwhile is read at once afterwards.
+        rate limit were connected. Their packets of such a time are all read right after it.
         """
         return 0.0 if self._rate_limits is None else self._rate_limits.stood_still
 

@@ -1,4 +1,4 @@
-"""One client in one namespace."""
+"""One client in one namespace: its state, its rooms, its acknowledgements, and what it is sent."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Link(Protocol):
 
 @tells_names(SOCKET)
 class Socket:
-    """One client in one namespace: what handlers are given.
+    """One client in one namespace; handlers are called with it.
 
-    `id` is public and not the session's id; `namespace` is the one that it is in; `data` belongs to
-    the application and is gone with the socket.
+    `id` is public, and is not the id of the Engine.IO session, which is secret. `data` is the
+    application's, and is gone with the socket.
     """
 
     __slots__ = (
@@ -78,8 +78,7 @@ class Socket:
         self.namespace = namespace
         self._data: dict[str, Any] | None = None
         self.state = PENDING
-        # Whether the socket is to be disconnected once CONNECT is answered, and whether with its
-        # whole connection.
+        # Whether `disconnect` was called before CONNECT is answered, and whether with `close`.
         self.dismissed = self.closing = False
         limit = namespace.server.limits.max_held_packets
         self.out: Output = BeforeConnect(limit, link)
@@ -96,8 +95,8 @@ class Socket:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what belongs to the application and is gone with the socket."""
-        # Made when it is asked for: not every application has something to keep of each client.
+        """Return the application's data about the client, which is gone with the socket."""
+        # Made when it is asked for: not every application keeps something of each client.
         if self._data is None:
             self._data = {}
         return self._data
@@ -113,7 +112,7 @@ class Socket:
 
     @property
     def recovered(self) -> bool:
-        """Return whether the client was away and has its state back; see `Recovery`."""
+        """Return whether the client came back and its state was restored; see `Recovery`."""
         return False
 
     @property
@@ -144,12 +143,12 @@ class Socket:
 
     @property
     def transport(self) -> str:
-        """Return what carries the connection now: "polling" or "websocket"."""
+        """Return the transport of the connection at present: "polling" or "websocket"."""
         return self._link.connection.transport
 
     @property
     def writable(self) -> bool:
-        """Return whether a packet would leave at once; if not, volatile ones are dropped."""
+        """Return whether a packet would leave at once. If not, volatile packets are dropped."""
         return self.out.writable
 
     # -- sending
@@ -187,11 +186,11 @@ class Socket:
 
     @property
     def volatile(self) -> SocketOperator:
-        """Return what sends events that are dropped if the client cannot take them at once."""
+        """Select this socket; events are dropped if the client cannot take them at once."""
         return SocketOperator(self, PLAIN).volatile
 
     def compress(self, compress: bool) -> SocketOperator:
-        """Set whether the transport may compress what is sent."""
+        """Select this socket, and set whether the transport may compress."""
         return SocketOperator(self, PLAIN).compress(compress)
 
     @property
@@ -210,7 +209,7 @@ class Socket:
         return self.broadcast.except_(rooms)
 
     async def drained(self) -> None:
-        """Wait until everything queued for the client has been handed to its transport."""
+        """Wait until all packets for the client have been handed to its transport."""
         await self._link.connection.drained()
 
     # -- rooms
@@ -260,8 +259,8 @@ class Socket:
     def disconnect(self, *, close: bool = False) -> None:
         """Disconnect the client from this namespace; with `close`, its whole connection.
 
-        In a middleware or a connect handler this waits until CONNECT is answered: a client that is
-        disconnected before its answer would come back.
+        In a middleware or a connect handler the disconnection waits until CONNECT is answered: a
+        client that is disconnected before would connect again.
         """
         if self.state == PENDING:
             self.dismissed = True
@@ -272,9 +271,9 @@ class Socket:
             self._link.leave(self, SERVER_DISCONNECT, tell=True)
 
     def connect(self, out: Output) -> list[Packet]:
-        """Send what comes from now on to `out`: the CONNECT is accepted.
+        """Send packets to `out` from now on: the CONNECT is accepted.
 
-        Return what is to be sent first: the answer, and what was sent before it.
+        Return the packets to send first: the answer, and those that were emitted before it.
         """
         kept = cast(BeforeConnect, self.out).release()
         self.out = out
@@ -288,7 +287,7 @@ class Socket:
         return self.namespace.encoder.connect({"sid": self.id})
 
     def detach(self) -> None:
-        """Take the socket out of its namespace: nothing is sent, nothing will be acknowledged."""
+        """End the socket: nothing more is sent, and no acknowledgement is expected."""
         if self.state == PENDING:
             cast(BeforeConnect, self.out).release()
         self.state = DISCONNECTED
@@ -302,10 +301,10 @@ class Socket:
     # -- acknowledgements, both ways
 
     def expect(self, ack_id: int, answer: AckCallback) -> None:
-        """Call `answer` with the arguments of an acknowledgement, or None if the client goes.
+        """Call `answer` with the arguments of an acknowledgement, or with None if the client goes.
 
         Raises:
-            LimitReached: as many acknowledgements are pending as may be.
+            LimitReached: as many acknowledgements are pending as `max_pending_acks` allows.
         """
         limit = self.namespace.server.limits.max_pending_acks
         if self._pending is None:
@@ -336,7 +335,7 @@ class Socket:
             answer(values)
 
     def acknowledge(self, ack_id: int, result: Any) -> None:
-        """Answer an event with a handler's result: None, a value, or a tuple of several."""
+        """Acknowledge an event with a handler's result: None, a value, or a tuple of several."""
         if result is None:
             values: list[Any] | tuple[Any, ...] = []
         else:
@@ -359,8 +358,7 @@ class BeforeConnect:
         self._packets: list[Packet] = []
         self._limit = limit
         self._link = link
-        # The bytes of the packets, the number above which the packets are weighed, and their last
-        # weight.
+        # The bytes of the packets, the bytes above which they are weighed, and their last weight.
         self._size = 0
         self._mark = FIRST_MARK
         self._weight = 0

@@ -75,7 +75,7 @@ STOPPING: Final = "The server is stopping"
 
 
 class Application:
-    """A server with these settings; `worker` is its name among several processes.
+    """A server with these settings; `worker` is this process's name among several processes.
 
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
@@ -155,7 +155,7 @@ class Application:
         # All events, so that an unknown event is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
         self.draining = self.stopping = False
-        # Whether the database was opened, and what belongs to it.
+        # Whether `open` has ended: clients may come.
         self._is_open = False
         self._started = time.monotonic()
 
@@ -242,16 +242,16 @@ class Application:
         self.directory.load(*await self.store.directory())
 
     async def stop(self, *, replaced: bool = False) -> None:
-        """Take no new clients, let those that are there come back elsewhere if there are other
-        servers, finish what is begun, and disconnect everybody.
+        """Take no new clients, send those that are there to the other servers if there are any,
+        finish what is begun, and disconnect everybody.
 
-        replaced: other processes take the clients that come to this one.
+        replaced: another process takes the clients that come to this one's address.
         """
         self.draining = True
         if not replaced:
             self.io.refuse_newcomers()
         if self.settings.shares_database:
-            await self.cluster_presence.end()
+            await self.cluster_presence.announce_end()
             await Drain(self.io).run(self.tuning.move)
             await self.answers.finish(self.tuning.finish)
         self.stopping = True
@@ -364,8 +364,8 @@ class Application:
         others.emit(*ended.arguments(user_id=user.id, project_id=project_id))
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
-        """Return what the server does to a socket by itself as a call. Others hear nothing of a
-        silent call.
+        """Return a call for what the server does to a socket by itself. Nobody is told of what a
+        `silent` call does.
         """
         return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
 

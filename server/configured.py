@@ -1,4 +1,4 @@
-"""The parts of the application that the settings choose."""
+"""The parts of the application that the settings choose: assistant, adapter, limits and CORS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from socketio_min.cluster.adapter import Adapter, LocalNamespace
 
 
 def provider_of(settings: Settings, background: Background) -> Provider:
-    """Return what answers as the assistant.
+    """Return the provider that writes the assistant's answers.
 
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
@@ -55,8 +55,8 @@ def adapter_of(settings: Settings) -> Callable[[LocalNamespace], Adapter] | None
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return the limits against floods. An event inside a `batch:update` counts only for its user,
-    in `rate_limit`.
+    """Return the limits against floods of a connection and of an address. The events inside a
+    `batch:update` are one event for them; the rates of a user (`api.rate_limit`) count each.
     """
     rate = address_rate = byte_rate = None
     if settings.byte_rate:

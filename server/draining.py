@@ -1,14 +1,14 @@
-"""Lets the clients of a server that is about to end come back to others, and miss nothing.
+"""Moves the clients of a server that is about to end to other servers; they miss nothing.
 
-They are told one after the other, because all at once would be a crowd at the others, and whoever
-works there would wait for it. A client that understands the event waits for what it is owed, and
-goes; the page and the SDKs come back at once. Others, such as the official client, are disconnected
-in a moment in which they are owed nothing, and come back after their usual delay. Until then
-everything is served as always.
+Clients are told one after the other. If all were told at once, all would come to the other servers
+at once, and the clients there would have to wait. A client that understands `server:draining` waits
+for its open acknowledgements and disconnects; the page and the SDKs connect again at once. Other
+clients, such as the official one, are disconnected while they are owed nothing, and connect again
+after their usual delay. Until then everything is served as always.
 
-Rejected: disconnecting each as soon as it is told, because what it sends in that moment is lost;
-and letting all go by themselves, because a client that does not listen would be cut off in the end
-with whatever it is doing.
+Rejected: disconnecting a client as soon as it is told, because what it sends in that moment is
+lost; and letting all clients go by themselves, because a client that does not understand the event
+would be cut off in the end with whatever it is doing.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Drain:
 
     def __init__(self, io: Server) -> None:
         self._io = io
-        # When each was told, and when the next one may be.
+        # When each client was told, and when the next one may be, by the loop's clock.
         self._told: dict[ServerConnection, float] = {}
         self._next = 0.0
 
     async def run(self, seconds: float) -> None:
-        """Return when all clients have gone, those that come meanwhile among them, or after so many
-        seconds.
+        """Move all clients, those that come meanwhile too. Return when all have gone, or after
+        `seconds`.
         """
         loop = asyncio.get_running_loop()
         self._next = begun = loop.time()
@@ -58,12 +58,12 @@ class Drain:
             await asyncio.sleep(_TICK_SECONDS)
 
     def _tell_some(self, now: float, pause: float) -> None:
-        """Tell as many as it takes to have told one every so many seconds."""
+        """Tell as many clients as are due at the time `now`, with `pause` seconds between two."""
         for connection in [*self._io.connections]:
             if now < self._next:
                 return
             socket = connection.peer.joined.get("/")
-            # One that has just come is told when it has joined.
+            # A client that has just come is told when it has joined the namespace.
             if socket is not None and connection not in self._told:
                 self._told[connection] = now
                 self._next += pause
@@ -71,5 +71,5 @@ class Drain:
 
 
 def _must_go(connection: ServerConnection, seconds: float) -> bool:
-    """Return whether a client that was told so long ago is to be disconnected."""
+    """Return whether to disconnect a client that was told so many seconds ago."""
     return seconds >= LONGEST_SECONDS or (seconds >= LEAVE_SECONDS and connection.is_idle)

@@ -1,4 +1,4 @@
-"""Times and functions of the application that are no settings."""
+"""Times, clocks and the password hasher of the application: no settings, but tests change them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from server.documents.saving import LATEST_SECONDS, STILL_SECONDS
 class Tuning:
     """Values that only tests change. Times are in seconds.
 
-    typing: how long a user who says nothing more is shown as typing.
-    lock_grace: how long a lock and an answer wait for their user after the connection is lost.
-    asked: how long somebody who asks for a lock waits for an answer.
-    still, latest: how long after the last edit of a document, and after the first, it is saved.
-    move: how long clients may take to come back to other servers when this one stops, and
-    finish: how long the answers that are being made may take then.
-    drain: how long events that are being handled may take when the server stops.
-    patience: how long the database may take to be found ready.
-    lease: how long this server is a node after it has last said so. renewal: how often it says so.
-    clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
+    typing: how long a user is shown as typing after the last event that says so.
+    lock_grace: how long locks and answers wait for their user after the connection is lost.
+    asked: how long a request for somebody else's lock is open.
+    still: how long after its last edit a document is saved.
+    latest: how long after its first unsaved edit a document is saved at the latest.
+    move: how long a server that stops waits for its clients to go to other servers.
+    finish: how long it then waits for the answers that are being made.
+    drain: how long it then waits for the events that are being handled.
+    patience: how long the database may take to answer a readiness probe.
+    lease: how long this server is a node after it has renewed its lease. renewal: how often it
+    does.
+    clock: returns seconds since 1970. monotonic: returns seconds of a clock that is never set.
     """
 
     typing: float = 4.0

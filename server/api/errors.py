@@ -54,8 +54,9 @@ BUSY_SECONDS: Final = 1
 
 
 def too_busy(message: str) -> EventError:
-    """Return the refusal of what the server would do if it had less to do at this moment. The
-    details have `retryAfter`, in seconds: unlike after a refusal of more than somebody may have,
-    waiting is all that it takes.
+    """Return the error for what the server has too much to do for at the moment.
+
+    Its details have `retryAfter`, in seconds. The error for somebody who has too much of something
+    has none: waiting does not help there.
     """
     return EventError(Code.RATE_LIMIT_EXCEEDED, message, {"retryAfter": BUSY_SECONDS})

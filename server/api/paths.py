@@ -14,13 +14,14 @@ from typing import Final
 from server.api.errors import Code, EventError
 
 MAX_BYTES: Final = 1_024
+"""Bytes of a path in UTF-8."""
 MAX_NAME_BYTES: Final = 255
-"""Bytes of one part of a path; file systems take no more."""
+"""Bytes of one part of a path, in UTF-8; file systems take no more."""
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
-# Control characters, halves of surrogate pairs, and line separators; format characters such as the
-# zero-width joiner are letters of some languages' names, but those that turn the direction of a
-# text only show a path as another one.
+# Control characters, halves of surrogate pairs, and line separators. Most format characters are
+# allowed: names in some languages need the zero-width joiner. Those that turn the direction of a
+# text are refused: with them a path looks like another one.
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -70,13 +71,13 @@ def folders(path: str) -> list[str]:
 
 
 def bounds(folder: str) -> tuple[str, str]:
-    """Return a string that no path of a file in a folder is before, and one that each is before."""
-    # In the order of paths nothing is between a slash and "0".
+    """Return two strings, `first` and `end`: a file is in the folder if `first <= path < end`."""
+    # "0" is the character after the slash.
     return f"{folder}/", f"{folder}0"
 
 
 def is_within(path: str, places: Iterable[str]) -> bool:
-    """Return whether a path is one of these, or in a folder that is."""
+    """Return whether a path is one of `places`, or inside a folder that is."""
     return any(path == place or path.startswith(f"{place}/") for place in places)
 
 

@@ -37,8 +37,8 @@ class Rate:
     """`burst` events at once, and `per_second` in the long run. Events of one `name` share the
     rate.
 
-    of_connection: counted for each connection. Before a client has said who it is, only its address
-    is known, which many clients may share.
+    of_connection: each connection has tokens of its own; without it, each user. It is for clients
+    that have not said yet who they are: many may share an address.
     """
 
     name: str
@@ -48,9 +48,10 @@ class Rate:
 
 
 class RateLimiter:
-    """The buckets of an application's users.
+    """The buckets of an application's users, at most `most` of them.
 
-    `clock` returns seconds, and `stood_still` for how many of them the server has done nothing.
+    clock: returns seconds. stood_still: returns for how many seconds in all the server has stood
+    still.
     """
 
     __slots__ = ("_buckets", "_clock", "_most", "_stood_still")
@@ -79,7 +80,9 @@ class RateLimiter:
             raise too_early(f"more than {often}", bucket.wait)
 
     def spend(self, user_id: str, rate: Rate, amount: float) -> float:
-        """Take tokens, if need be on credit. Return the seconds until the credit is paid back."""
+        """Take `amount` tokens, on credit if there are fewer. Return the seconds until the credit
+        is paid back, 0 without one.
+        """
         now = self._clock()
         return self._bucket(user_id, rate, now, self._stood_still()).spend(amount, now)
 

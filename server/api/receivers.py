@@ -1,4 +1,4 @@
-"""What an event costs its user by the number of those who are told of it.
+"""What an event costs its user by the number of its receivers.
 
 An event that is told to a room takes the event loop 20 microseconds for each receiver. A rate that
 counts events does not see that: 100 a second in a room of 1,000 would be more than the loop can do.

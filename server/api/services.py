@@ -41,10 +41,10 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
-    """One event from a client, checked, with who sent it.
+    """One event from a client, with its checked payload, and who sent it.
 
     What the server does to a socket by itself is a call too, without a payload: its `source` is
-    "server", and nobody hears of a `silent` one.
+    "server". Nobody is told of what a `silent` call does.
     """
 
     services: Services
@@ -62,12 +62,12 @@ class Call(Generic[P]):
 
     @property
     def store(self) -> Store:
-        """Return the application's data. Work on the data counts for the sender and the project."""
+        """Return the store, for work in the turns of this sender and on this project."""
         owner = self.socket.handshake.address if self.identity.user is None else self.user.id
         return self.services.store.of(owner, getattr(self.payload, "project_id", None))
 
     def acting(self, identity: Identity) -> Call[P]:
-        """Return the same event as one of somebody else."""
+        """Return the same call, made by somebody else."""
         return replace(self, identity=identity)
 
     def check_connected(self) -> None:
@@ -123,7 +123,7 @@ class Call(Generic[P]):
             self._pay(rooms)
 
     def _pay(self, rooms: str | Sequence[str]) -> None:
-        """Let the user pay for those who were told; see `told`."""
+        """Let the user pay for the receivers; see `receivers`."""
         count = receivers(self.services.io, rooms)
         if count > FREE_RECEIVERS and self.identity.user is not None:
             self.services.rates.spend(self.user.id, RECEIVERS, count)
@@ -160,8 +160,9 @@ class Services(Protocol):
     rates: RateLimiter
     failed_logins: FailedLogins
     background: Background
-    # Whether the clients are on their way to other servers, and whether nothing is served any more.
+    # Whether the server is about to end, and its clients go to other servers.
     draining: bool
+    # Whether events are refused, because the server ends.
     stopping: bool
 
     @property
@@ -193,7 +194,7 @@ class Services(Protocol):
         """
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
-        """Return what the server does to a socket by itself, as a call."""
+        """Return a call for what the server does to a socket by itself."""
 
 
 class Sessions(Protocol):
@@ -259,7 +260,7 @@ class Saving(Protocol):
 
 
 class Following(Protocol):
-    """What others have changed that share the database; see `Node`."""
+    """Learns what other servers that share the database have changed; see `Node`."""
 
     async def catch_up(self, project_id: str, user_id: str) -> None: ...
 

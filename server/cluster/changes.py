@@ -4,9 +4,9 @@ The database notifies, with the commit, of each change of roles in projects, of 
 that have ended or got another key, of locks that have ended, and of failed logins. After an outage
 nobody knows what was missed: all is read again.
 
-What others may do is known at once. The server that has made a change tells the clients that it
-concerns, those of other servers by Redis. Clients that this has not reached after a moment are told
-here.
+Who may do what is known here as soon as the notification comes. The server that has made the
+change tells all clients that it concerns, those of other servers through Redis. Clients of this
+server that were not told after a moment are told here.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ _RETRY_SECONDS: Final = 0.2
 
 
 class Changes:
-    """Carries out for the sockets of this server, which is a node, what other nodes have
-    changed.
+    """Carries out for the sockets of this server what other nodes have changed.
+
+    node: the id of this server among the nodes.
     """
 
     def __init__(self, services: Services, node: str) -> None:
@@ -46,9 +47,7 @@ class Changes:
         self._timers: set[asyncio.TimerHandle] = set()
 
     def heard(self, payload: str) -> None:
-        """Take a notification: the node that has made the change, the kind of what has changed, and
-        its id.
-        """
+        """Take a notification, `NODE KIND ID`: which node has made a change, and of what."""
         node, _, change = payload.partition(" ")
         kind, _, name = change.partition(" ")
         if node != self._node:
@@ -115,7 +114,7 @@ class Changes:
             await self._session(*name.split(" "))
 
     async def catch_up(self, project_id: str, user_id: str) -> None:
-        """Learn at once whether a user has got another role in a project.
+        """Read now whether a user has got another role in a project.
 
         Raises:
             EventError: the database cannot be asked.

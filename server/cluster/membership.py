@@ -1,11 +1,11 @@
-"""This server among the nodes, which are the servers that share a database.
+"""The membership of this server among the nodes, which are the servers that share a database.
 
 A node has a lease, which it renews. Locks, for example, belong to nodes. When the lease is over,
-the server has lost all that it had as a node. The server counts the lease from the moment before it
-asked for it, so the server knows of the loss before the database gives anything to others. As soon
-as the database answers, the server is a node again, with nothing.
+the server has lost all that it had as a node. The server counts the lease from before it asks for
+it, so it knows of the loss before the database gives anything to others. As soon as the database
+answers, the server is a node again, with nothing.
 
-Where only one server at a time uses the database, it is a node at no cost for as long as it runs.
+A server that has its database for itself is a node, without a lease, for as long as it runs.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Membership:
         self._joined = asyncio.Event()
         self._tasks: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        # Whether the member was told that the server is a node, and not since then that it is none.
-        self._counts = False
+        # Whether the member was last told that the server is a node.
+        self._told_alive = False
         # When the lease ends, by `time.monotonic`. Both threads read and change it.
         self._changing = threading.Lock()
         self._until: float | None = None
@@ -103,14 +103,14 @@ class Membership:
         return self._link is None or (until is not None and time.monotonic() < until)
 
     def does(self, task: str) -> bool:
-        """Return whether this server is the one that does this task, one of its lease's."""
+        """Return whether this server is the one that does `task`, one of the lease's tasks."""
         return self._link is None or (self.is_alive and task in self._tasks)
 
     def _begin(self) -> None:
-        if self._counts:
+        if self._told_alive:
             # The database has ended the lease before its time.
             self._member.lease_lost()
-        self._counts = True
+        self._told_alive = True
         if self._joined.is_set():
             self._member.lease_begun()
         self._joined.set()
@@ -127,7 +127,7 @@ class Membership:
             self._timer = self._loop.call_later(left, self._watch)
             return
         self._timer = None
-        self._counts = False
+        self._told_alive = False
         self._member.lease_lost()
 
     # -- on the link's thread

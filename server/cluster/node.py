@@ -31,7 +31,7 @@ logger = logging.getLogger("server.cluster")
 
 
 class Node:
-    """This server among those that share a database. `lease.grace` is also that of locks."""
+    """This server among those that share a database. `lease.grace` is also the grace of locks."""
 
     def __init__(self, services: Services, engine: Engine, lease: Lease) -> None:
         self._services = services
@@ -60,8 +60,8 @@ class Node:
         await self._changes.stop()
 
     async def catch_up(self, project_id: str, user_id: str) -> None:
-        """Learn at once, for a user whom this server would refuse, who may do what in a project:
-        another server may have changed it a moment ago. Without the database nothing is learnt.
+        """Read the roles of a project before a user is refused: another server may have changed
+        them a moment ago. If the database does not answer, nothing changes.
         """
         if self._services.settings.shares_database:
             with contextlib.suppress(EventError):
@@ -90,13 +90,13 @@ class Node:
             self._burial = asyncio.get_running_loop().create_task(self._bury())
 
     def tasks_changed(self) -> None:
-        """Begin what this server does from now on; what it does no more ends."""
+        """Let the workspace look whether mirroring it is now this server's task."""
         self.on_workspace()
 
     def heard(self, payload: str) -> None:
-        """Carry out what a change means for what is remembered, and for the workspace."""
+        """Take a notification of the database: read again what has changed."""
         if payload.partition(" ")[2] == _FILES:
-            # Also of this server's own changes.
+            # The database notifies of this server's own changes, too.
             self.on_workspace()
         else:
             self._changes.heard(payload)

@@ -1,9 +1,9 @@
-"""The people on the other nodes of a cluster: who is there, who is typing, where their cursors are.
+"""The presence of people on all nodes of a cluster: who is there, who types, where cursors are.
 
-A node tells each change at the end of the turn of the loop, and all that there is every few
-seconds. The others keep what it tells for as long as it is alive, and tell their own clients what
-has changed. So a user who is in a project on two nodes has joined it once, and when a node dies its
-people have left.
+A node tells the others each change at the end of the turn of the event loop, and every few seconds
+all that there is: a round. The others keep what a node tells for as long as it is alive, and tell
+their own clients what has changed. So a user who is in a project on two nodes has joined it once,
+and when a node dies its people have left.
 
 A node that is alone, or that cannot reach the others, sends nothing.
 """
@@ -46,25 +46,26 @@ from socketio_min.cluster.cluster_adapter import ClusterAdapter
 
 logger = logging.getLogger("server.cluster")
 
-EVERY_SECONDS: Final = 5.0
-"""Seconds from one telling of everything to the next."""
+ROUND_SECONDS: Final = 5.0
+"""Seconds from one round to the next."""
 SILENT_SECONDS: Final = 15.0
 """Seconds for which a node may tell nothing before it is taken for dead."""
-_MISSED_SECONDS: Final = 6.0
-"""Seconds for which a node may tell nothing before it is looked for."""
-_GOING_SECONDS: Final = 3.0
-"""Seconds that the people of a node that ends have to come back elsewhere."""
+_SUSPECT_SECONDS: Final = 6.0
+"""Seconds for which a node may tell nothing before the adapter is asked whether it is there."""
+_RETURN_SECONDS: Final = 3.0
+"""Seconds that the people of a node that ends have to come back to another one."""
 _ASK_SECONDS: Final = 1.0
 _ASK: Final = "live:ask"
 _ENDING: Final = "live:ending"
 _CAUGHT_UP: Final = "live:caught-up"
-_GUESTS_SECONDS: Final = 30.0
+_ARRIVAL_SECONDS: Final = 30.0
 """Seconds after a node began to end in which its clients may come here."""
 
 
 class ClusterPresence:
-    """The other nodes. `answers()` returns the project of each answer that this node makes, by its
-    user.
+    """Tells the other nodes of the people here, and keeps what they tell of theirs, in `others`.
+
+    answers: returns the project of each answer that this node makes, by user and request.
     """
 
     def __init__(
@@ -75,30 +76,30 @@ class ClusterPresence:
         typing: TypingIndicators,
         answers: Callable[[], Mapping[User, Mapping[str, str]]],
     ) -> None:
-        self.others = OtherNodes(self._moved)
+        self.others = OtherNodes(self._update)
         self._io = io
         self._sockets = sockets
         self._presence = presence
         self._typing = typing
         self._answers = answers
-        # None for a server that is alone, before `start` and after `stop`.
+        # None for a server without other nodes, before `start` and after `stop`.
         self._adapter: ClusterAdapter | None = None
         self._task: asyncio.Task[None] | None = None
         self._round = 0
-        # What is to be told at the end of the turn. Of typing and of cursors only the newest is.
+        # What is to be told at the end of the turn. Only the newest of each user's is kept.
         self._people: dict[str, Person] = {}
         self._typists: dict[tuple[str, str], TypingNow] = {}
         self._cursors: dict[tuple[str, str], CursorNow] = {}
         self._is_due = False
-        self._looking: asyncio.Task[None] | None = None
+        self._resyncing: asyncio.Task[None] | None = None
         # How often clients were told to look again.
         self.resyncs = 0
         self._is_ending = False
         # Until when clients of a node that ends may come, by the loop's clock.
-        self._guests_until = 0.0
+        self._arrivals_until = 0.0
         io.on_server(LIVE, self._take)
         io.on_server(_ASK, self._tell_all)
-        io.on_server(_ENDING, self._guests_come)
+        io.on_server(_ENDING, self._expect_arrivals)
         # The answer comes behind all that was told before.
         io.on_server(_CAUGHT_UP, lambda: None)
 
@@ -113,27 +114,27 @@ class ClusterPresence:
             self._task = asyncio.create_task(self._run())
             await self.ask()
 
-    async def end(self) -> None:
-        """Tell the others that the users of this node come to them. From now on tell nobody that
-        users leave here.
+    async def announce_end(self) -> None:
+        """Tell the other nodes that this one ends, and that its users come to them. From now on
+        tell nobody that users leave here.
         """
         self._is_ending = True
         await self._call(_ENDING)
 
     async def caught_up(self) -> None:
-        """While clients come from a node that ends, wait until this node has heard all that they
-        were told there. A client that enters a project before may hear of it twice.
+        """While clients come from a node that ends, wait until this node has heard all that the
+        clients were told there. Without this wait a client may hear of a change twice.
         """
-        if asyncio.get_running_loop().time() < self._guests_until:
+        if asyncio.get_running_loop().time() < self._arrivals_until:
             await self._call(_CAUGHT_UP)
 
-    def _guests_come(self) -> None:
-        self._guests_until = asyncio.get_running_loop().time() + _GUESTS_SECONDS
+    def _expect_arrivals(self) -> None:
+        self._arrivals_until = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
 
     async def stop(self) -> None:
         """Tell the other nodes that this one ends."""
         if self._adapter is not None and self._task is not None:
-            tasks = [task for task in (self._task, self._looking) if task is not None]
+            tasks = [task for task in (self._task, self._resyncing) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,24 +142,24 @@ class ClusterPresence:
             self._adapter = None
 
     async def ask(self) -> None:
-        """Let all nodes tell all that there is; return when they have."""
-        # Whoever did not answer tells all with the next round.
+        """Ask all nodes for a round. Return when they have answered."""
+        # A node that did not answer tells all with its next round.
         await self._call(_ASK)
 
     async def _call(self, event: str) -> None:
-        """Wait until the other nodes have answered, or until they should have."""
+        """Send an event to the other nodes. Wait for their answers, `_ASK_SECONDS` at most."""
         if self._adapter is not None:
             with contextlib.suppress(AcknowledgementTimeout):
                 await self._io.server_side_call(event, timeout=_ASK_SECONDS)
 
     def _reached(self, connected: bool) -> None:
-        """Let the clients here look again, when the others can be reached: nobody knows what they
-        missed.
+        """Let the clients here join again when the others can be reached again: nobody knows what
+        the clients have missed.
         """
         if connected and self._adapter is not None:
-            self._looking = asyncio.get_running_loop().create_task(self._look_again())
+            self._resyncing = asyncio.get_running_loop().create_task(self._resync())
 
-    async def _look_again(self) -> None:
+    async def _resync(self) -> None:
         await self.ask()
         self.resyncs += 1
         self._io.local.emit(*ServerResync().arguments())
@@ -169,16 +170,16 @@ class ClusterPresence:
         next_round = loop.time()
         while True:
             if self._io.cluster.connected and loop.time() >= next_round:
-                next_round = loop.time() + EVERY_SECONDS
+                next_round = loop.time() + ROUND_SECONDS
                 await self._tell_all()
             await self.sweep(loop.time())
-            await asyncio.sleep(EVERY_SECONDS / 5)
+            await asyncio.sleep(ROUND_SECONDS / 5)
 
     async def sweep(self, now: float) -> None:
-        """Forget the nodes that are dead at the time `now`."""
+        """Forget the nodes that are dead at the time `now`, in seconds of the loop's clock."""
         for node in self.others.silent(now - SILENT_SECONDS):
             self.others.drop(node)
-        missed = self.others.silent(now - _MISSED_SECONDS)
+        missed = self.others.silent(now - _SUSPECT_SECONDS)
         if missed and self._adapter is not None and self._io.cluster.connected:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_SECONDS):
@@ -190,14 +191,14 @@ class ClusterPresence:
     # -- what is told
 
     def changed(self, user: User) -> None:
-        """Tell the others at the end of the turn what has become of a user here."""
+        """Tell the other nodes at the end of the turn where a user is here by then."""
         if self._adapter is not None:
             self._people[user.id] = Person(user.id, user.name)
             self._flush_soon()
 
     def tell(self, user: User) -> None:
-        """Tell the others what has become of a user here at once: before their clients hear of it
-        from this node, and ask them.
+        """Tell the other nodes at once where a user is here, and what the user says: their clients
+        are about to hear of it, and may ask their own node.
         """
         person = Person(user.id, user.name)
         if self._adapter is not None and self._io.cluster.connected and self._is_told(person):
@@ -241,13 +242,13 @@ class ClusterPresence:
         self._send(message)
 
     def _is_told(self, person: Person) -> bool:
-        """Return whether others are told of a user. A node that ends tells only of users who still
-        have a socket here.
+        """Return whether the other nodes are told of a user. A node that ends tells only of users
+        who still have a socket here.
         """
         return not self._is_ending or bool(self._sockets.of_user(person.id))
 
     async def _tell_all(self, *_: object) -> None:
-        """Tell the others all that there is, in pieces."""
+        """Tell the other nodes all that there is, in pieces: a round."""
         if self._adapter is None or self._is_ending:
             # A round would say that those who have left are gone.
             return
@@ -285,7 +286,7 @@ class ClusterPresence:
     # -- what is heard
 
     def _take(self, *args: Any) -> None:
-        """Take what another node tells. Nothing is raised, whatever that is."""
+        """Take what another node tells. Whatever it is, nothing is raised."""
         if self._adapter is None:
             return
         try:
@@ -297,15 +298,15 @@ class ClusterPresence:
         if message.node == self._adapter.uid:
             return
         if message.is_leaving:
-            loop.call_later(_GOING_SECONDS, self.others.drop, message.node)
+            loop.call_later(_RETURN_SECONDS, self.others.drop, message.node)
         elif self.others.take(message, loop.time()):
             for typist in message.typing:
                 self._take_typing(message.node, typist)
             for cursor in message.cursors:
                 self._take_cursor(cursor)
 
-    def _moved(self, node: str, before: Whereabouts | None, after: Whereabouts | None) -> None:
-        """Tell the clients here what has become of a user on another node."""
+    def _update(self, node: str, before: Whereabouts | None, after: Whereabouts | None) -> None:
+        """Tell the clients here where a user of another node is by now."""
         for user, project_id in _places(before) - _places(after):
             if self._presence.leave(project_id, user, _holder(node)):
                 self._tell(UserLeft(user=user), user, project_id)
@@ -349,7 +350,7 @@ class ClusterPresence:
     def _tell(
         self, announcement: Announcement, user: User, project_id: str, *, volatile: bool = False
     ) -> None:
-        """Tell the clients of this node who are in a project."""
+        """Tell the clients of this node that are in a project."""
         here = self._io.local.to(project_room(project_id))
         told = announcement.arguments(user_id=user.id, project_id=project_id, source="client")
         (here.volatile if volatile else here).emit(*told)
@@ -362,7 +363,7 @@ class ClusterPresence:
 
 
 def _taken(waiting: dict[Any, Any]) -> list[Any]:
-    """Take out the oldest that fit into one message."""
+    """Take out the oldest entries, as many as fit into one message, and return their values."""
     return [waiting.pop(key) for key in [*waiting][:MOST]]
 
 

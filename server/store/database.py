@@ -6,20 +6,20 @@ All work that waits when the thread comes to it becomes one transaction with one
 piece of work has its own savepoint, so one that fails undoes only itself. Nobody learns a result
 before the commit that makes it durable.
 
-Nobody waits for long because of somebody else. Users take turns. A transaction ends after
-`_GROUP_SECONDS`, and before work for many files. What goes through thousands of rows is done in
-steps; while other work waits, only every other transaction has a step. Likewise every other one
-only reads, if there is something to read: it does not wait for those of other servers. What is
-deleted goes bit by bit (`leftovers`).
+Nobody waits for long because of somebody else. Users take turns. A transaction takes more work for
+`_GROUP_SECONDS`, and none for many files after its first work. Work on thousands of rows is done in
+steps; while other work waits, only every other transaction has a step. Likewise every other
+transaction only reads, if there is something to read: such a transaction does not wait for those of
+other servers. What is deleted goes bit by bit (`leftovers`).
 
-Nobody sees what steps have half done. For a project, and for a user, only one work in steps is done
-at a time. From its last step on, other work for the project waits, until what is done is noted as
-something that clients have yet to hear of. So nobody hears of a later change first.
+Nobody sees what steps have half done. One work in steps at a time is done for each project and for
+each user. From its last step on, other work for the project waits until the changes are noted as
+untold (`server.projects.untold`). So nobody hears of a later change first.
 
-What one user changes is done in the order in which it was handed over; what a user reads, after all
-that the user has handed over before. All results are delivered in the order of the commits, so the
-application tells its clients everything in that order. Reading goes the same way: a second
-connection would read past writes that are on their way.
+What one user changes is done in the order in which it was handed over. What a user reads is read
+after all that the user has handed over before. All results are delivered in the order of the
+commits, so the application tells its clients everything in that order. Reading uses the same
+connection: a second one would not see writes that are on their way.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ logger = logging.getLogger("server.store")
 class Database:
     """The database of an engine, for one server at a time.
 
-    `commits` counts the transactions that wrote something. `is_damaged` is True once the database
-    was found damaged. `clock` is in seconds.
+    commits: how many transactions have changed something. is_damaged: the database was found
+    damaged. clock: returns seconds.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,12 +76,13 @@ class Database:
         self._jobs = JobQueue()
         self._giving_way = GivingWay(self._jobs.at_rest)
         self.held = HeldBytes(most=HELD, most_of_one=HELD_OF_ONE, free=HELD_FREE)
-        # On the thread: the works in steps that are not at their end, and whether there are
-        # leftovers.
+        # What follows belongs to the thread. The jobs in steps that are not at their end.
         self._begun: deque[Job] = deque()
         # Whether the last transaction had a step. Other work waits for at most one step.
         self._stepped = False
+        # Whether there may be leftovers to delete.
         self._untidy = True
+        # Whether the connection is lost, which was logged.
         self._is_lost = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -116,11 +117,11 @@ class Database:
         job.future.set_exception(too_busy("too much is waiting for the database: try again later"))
 
     def let_go(self, job: Job) -> None:
-        """Let the work for the project of this job in steps go on that is not in steps."""
-        self._jobs.let_go(job)
+        """Let other work for the project of a job in steps go on, but no other work in steps."""
+        self._jobs.unblock(job)
 
     def release(self, job: Job) -> None:
-        """Let all work go on that waits for the end of this job in steps."""
+        """End a job in steps: let all work go on that waits for it."""
         self._jobs.release(job)
 
     def new_future(self) -> asyncio.Future[Any]:
@@ -150,7 +151,7 @@ class Database:
                 self._tell(self._carry_out(session, job))
 
     def _carry_out(self, session: Session, job: Job | None) -> list[Job]:
-        """Do a transaction's work, beginning with this job. Return the jobs that are done."""
+        """Do one transaction, which begins with `job`. Return the jobs that are done."""
         touched: list[Job] = []
         before = session.total_changes
         begun = None
@@ -179,11 +180,11 @@ class Database:
                 goes_on = most and self._clock() < end
                 job = self._jobs.take(wait=False, goes_on=True) if goes_on else None
             if any(one.cause is not None for one in touched):
-                # What the database has refused may have waited long for a lock: nobody waits for
-                # another one before hearing so.
+                # The refused work may have waited long for a lock. Its owner hears of that before
+                # anything else waits for a lock.
                 self._untidy = False
             elif not reads:
-                # With work in steps each transaction would have twice as much to do.
+                # Not beside work in steps: each transaction would have twice as much to do.
                 tidies = self._untidy and begun is None and not self._begun
                 is_refused = tidies and not self._tidy(session)
                 self._untidy = not is_refused and leftovers.are_there(session)
@@ -205,26 +206,24 @@ class Database:
         return done
 
     def _tidy(self, session: Session) -> bool:
-        """Delete some leftovers. Return False if the database refuses, which the rest of the
-        transaction does not feel. That is tried again after the next change.
+        """Delete some leftovers. Return False if the database refuses: the rest of the transaction
+        goes on, and the next change tries it again.
         """
         tidying = Job(leftovers.delete_some, self.new_future())
         perform(session, tidying)
         return tidying.cause is None
 
     def _let_go(self, session: Session, done: list[Job]) -> None:
-        """Let other servers begin work in steps for a project, where such work is done and
-        durable.
-        """
+        """Let other servers begin work in steps for the projects of jobs that are done."""
         for one in done:
-            if one.is_alone and one.project_id is not None and not session.is_lost:
+            if one.holds_project and one.project_id is not None and not session.is_lost:
                 session.let_go(one.project_id)
 
     def _failed(self, jobs: list[Job], error: BaseException | None) -> list[Job]:
         """Let jobs fail because the database has failed. Return them."""
         for one in jobs:
             one.fail(storage_error(error))
-            self._jobs.let_go(one)
+            self._jobs.unblock(one)
             self._see_damage(one.cause)
         # The step is tried again after the next change that succeeds.
         self._untidy = False
@@ -232,9 +231,7 @@ class Database:
         return jobs
 
     def _log(self, session: Session, error: Exception) -> None:
-        """Log why a transaction failed. A lost connection is logged once, until there is one
-        again.
-        """
+        """Log why a transaction failed. A lost connection is logged once."""
         # A session that has found out what became of a commit has a new connection.
         if not session.is_lost and not isinstance(error, CommitLost):
             logger.error("a transaction failed", exc_info=error)
@@ -244,8 +241,8 @@ class Database:
             logger.error("%s", self.engine.unusable(reason))
 
     def _outage_goes_on(self) -> bool:
-        """Let waiting jobs fail while there is no connection. Return False if the server stops
-        meanwhile.
+        """Let all waiting jobs fail, because there is no connection. Return whether to wait for a
+        connection: False if the server stops.
         """
         refused = []
         while (job := self._jobs.take(wait=False)) is not None:
@@ -263,12 +260,12 @@ class Database:
 
     def _perform(self, session: Session, job: Job) -> None:
         perform(session, job)
-        if job.first is not None and not job.is_done:
-            self._jobs.lead(job)
-        elif job.keeps is not None:
-            self._jobs.let_go(job)
-        if job.holds and job.is_done and job.error is None:
-            self._jobs.hold(job)
+        if job.steps_first is not None and not job.is_done:
+            self._jobs.block_for_left_steps(job)
+        elif job.blocks_project is not None:
+            self._jobs.unblock(job)
+        if job.has_begun and job.is_done and job.error is None:
+            self._jobs.block(job)
 
     def _deliver(self, jobs: list[Job]) -> None:
         self._giving_way.end(len(jobs))
@@ -290,7 +287,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """The result of work in steps. `let_go` lets other work for the project go on at once."""
+    """The result of work in steps. `let_go()` lets other work for the project go on."""
 
     result: T
     let_go: Callable[[], None]
@@ -298,23 +295,25 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where the work of one user, for one project or none, is handed over to the database."""
+    """Hands the work of one user, for one project or none, over to the database."""
 
     database: Database
     owner: str
     project_id: str | None
 
     def read(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
-        """Hand over work that changes nothing; see `run`. It waits neither for other servers nor
-        for all that others have handed over.
+        """Hand over work that changes nothing; see `run`. It waits neither for transactions of
+        other servers nor for changes of other users.
         """
         return self._hand_over(work, size, reads=True)
 
     def run(
         self, work: Callable[[Connection], T], size: int = PIECE, *, large: bool = False
     ) -> asyncio.Future[T]:
-        """Hand over work. It begins after all that its owner has handed over before. `size` is how
-        many bytes it was given and may return, if these are many; `large`: it is for many files.
+        """Hand over work. It begins after all work that its owner has handed over before.
+
+        size: how many bytes the work was given and may return, if these are many. large: the work
+        is for many files.
 
         The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
         database fails, `RATE_LIMIT_EXCEEDED` if too much waits. The work is done whether or not
@@ -343,10 +342,10 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def in_steps(self, work: Callable[[Connection], Steps[T]]) -> AsyncIterator[Done[T]]:
-        """Do work in steps, each in a transaction of its own. The block gets what is done.
+        """Do work in steps, each in a transaction of its own. The block gets the result.
 
-        From the last step on, other work for the project waits until that lets it go or the block
-        is left. Other work in steps for it always waits for the end of the block.
+        From the last step on, other work for the project waits until `Done.let_go`, or the end of
+        the block. Other work in steps for the project always waits for the end of the block.
 
         Raises:
             EventError: as for `run`.
@@ -370,7 +369,7 @@ class Desk:
             self._forget(job)
 
     def _forget(self, job: Job) -> None:
-        if job.holds:
+        if job.has_begun:
             self.database.release(job)
 
 

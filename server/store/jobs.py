@@ -1,4 +1,9 @@
-"""Jobs for the database's thread, and the queue in which they wait for it."""
+"""Jobs for the database's thread, and the queue in which they wait for it.
+
+A job in steps keeps others waiting in two ways. From its first step to `release`, no other job in
+steps of its owner, or for its project, begins. From its last step to `unblock` or `release`, no job
+at all for its project begins: it blocks the project.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +29,10 @@ logger = logging.getLogger("server.store")
 
 
 class StepsFirst(Exception):
-    """Work for a project has to wait until steps are done that were left; `steps(connection)` does
-    one each time it is iterated. Work in steps does not raise this.
+    """Raised by work for a project that must wait for steps that earlier work has left undone.
+
+    `steps(connection)` returns an iterator that does one of these steps each time it is advanced.
+    Work in steps does not raise this.
     """
 
     def __init__(self, project_id: str, steps: Callable[[Connection], Iterator[None]]) -> None:
@@ -39,13 +46,14 @@ class Job:
     """Work and its result. With `in_steps`, calling `work` gives a generator, which returns the
     result.
 
-    size: bytes of what the work was given and may return. reads: whether it changes nothing.
-    is_large: whether it is for many files, and nobody else's is to wait for the same commit.
-    holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
-    last step on until it lets them go, no job at all for the project. is_alone: whether other
-    servers begin none either.
-    first: steps that come before the work, left for the project `left_for`. keeps: the project of
-    which all other jobs wait for this one. cause: the database's own error.
+    size: bytes of what the work was given and may return.
+    reads: the work changes nothing.
+    is_large: the work is for many files, and is not added to a transaction that has begun.
+    has_begun: the job in steps was taken, and other jobs in steps wait for its `release`.
+    holds_project: other servers begin no job in steps for the project; see `Session.hold`.
+    steps_first: what earlier work has left undone for `left_project`, and comes before this work.
+    blocks_project: the project whose other jobs all wait for this one.
+    cause: the database's own error.
     """
 
     work: Callable[[Connection], Any]
@@ -57,11 +65,11 @@ class Job:
     reads: bool = False
     is_large: bool = False
     steps: Any = None
-    holds: bool = False
-    is_alone: bool = False
-    first: Iterator[None] | None = None
-    left_for: str = ""
-    keeps: str | None = None
+    has_begun: bool = False
+    holds_project: bool = False
+    steps_first: Iterator[None] | None = None
+    left_project: str = ""
+    blocks_project: str | None = None
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
@@ -77,8 +85,9 @@ class Job:
 
 
 class JobQueue:
-    """Jobs of many users, who take turns. Any thread may put and release; one thread takes. It is
-    `at_rest` while there is no job, and `is_reading` if the jobs of the present transaction only
+    """Jobs of many users, who take turns. Any thread may put and release; one thread takes.
+
+    at_rest: is set while there is no job. is_reading: the jobs of the present transaction only
     read.
     """
 
@@ -88,14 +97,14 @@ class JobQueue:
         self.at_rest = AtRest()
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # What only reads, of owners with nothing else that waits.
+        # Jobs that only read, of owners who have no other job waiting.
         self._reading: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # Jobs in steps that wait for the end of one that runs, by its owner and by its project.
-        self._users: dict[str, deque[Job]] = {}
-        self._begun: dict[str, deque[Job]] = {}
-        # All jobs that wait for jobs that keep a project, and how many keep it.
-        self._held: dict[str, deque[Job]] = {}
-        self._keepers: Counter[str] = Counter()
+        # Jobs in steps that wait for the release of one that has begun: by its owner, its project.
+        self._waiting_of_owner: dict[str, deque[Job]] = {}
+        self._waiting_of_project: dict[str, deque[Job]] = {}
+        # The jobs that wait for each blocked project, and how many jobs block it.
+        self._blocked: dict[str, deque[Job]] = {}
+        self._blockers: Counter[str] = Counter()
         # Jobs that need not wait any more.
         self._released: deque[Job] = deque()
 
@@ -114,14 +123,14 @@ class JobQueue:
         return appended
 
     def take(self, *, wait: bool, goes_on: bool = False) -> Job | None:
-        """Return the next job, and wait for one with `wait`. Return None if there is none, or at
-        the end.
+        """Return the next job. If there is none, wait for one with `wait`, or else return None.
+        Return None also at the end.
 
-        The job begins a transaction, unless the present one `goes_on`: then no large job is taken.
-        Transactions that only read take turns with the others.
+        The job is for a new transaction, or with `goes_on` for the present one: then no large job
+        is taken. Transactions that only read take turns with the others.
 
-        A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
-        `release`: each holds what it has found until its clients have been told.
+        Jobs in steps of one owner, or for one project, do not overlap: each has what it has found
+        in memory until its clients were told.
         """
         with self._changed:
             while (job := self._next(goes_on)) is None and wait and not self.closed:
@@ -130,58 +139,56 @@ class JobQueue:
             self.at_rest.clear()
         return job
 
-    def hold(self, job: Job) -> None:
-        """Keep all jobs for the project of a job in steps waiting until `let_go` or `release`."""
+    def block(self, job: Job) -> None:
+        """Let all jobs for the project of a job in steps wait until its `unblock` or `release`."""
         assert job.project_id is not None
         with self._changed:
-            self._keep(job, job.project_id)
+            self._block(job, job.project_id)
 
     def release(self, job: Job) -> None:
-        """Let the jobs go on that wait for the end of a job in steps."""
+        """End a job in steps: let all jobs go on that wait for it."""
         assert job.project_id is not None
         with self._changed:
-            self._released.extend(self._users.pop(job.owner, ()))
-            self._released.extend(self._begun.pop(job.project_id, ()))
-            self._let_go(job)
+            self._released.extend(self._waiting_of_owner.pop(job.owner, ()))
+            self._released.extend(self._waiting_of_project.pop(job.project_id, ()))
+            self._unblock(job)
             self._changed.notify()
 
-    def lead(self, job: Job) -> None:
-        """Keep all jobs for the project that a job does steps for waiting until `let_go`: so they
-        keep their order.
+    def block_for_left_steps(self, job: Job) -> None:
+        """Let all jobs for the project wait whose left steps a job does, until its `unblock`: so
+        they keep their order.
         """
         with self._changed:
-            if job.keeps is None:
-                self._keep(job, job.left_for)
+            if job.blocks_project is None:
+                self._block(job, job.left_project)
 
-    def let_go(self, job: Job) -> None:
-        """Let the jobs go on that one keeps waiting. Jobs in steps wait on, until `release`."""
+    def unblock(self, job: Job) -> None:
+        """Let the jobs go on whose project a job blocks. Jobs in steps still wait for `release`."""
         with self._changed:
-            self._let_go(job)
+            self._unblock(job)
             self._changed.notify()
 
-    def _keep(self, job: Job, project_id: str) -> None:
-        job.keeps = project_id
-        self._keepers[project_id] += 1
-        self._held.setdefault(project_id, deque())
+    def _block(self, job: Job, project_id: str) -> None:
+        job.blocks_project = project_id
+        self._blockers[project_id] += 1
+        self._blocked.setdefault(project_id, deque())
 
-    def _let_go(self, job: Job) -> None:
-        project_id, job.keeps = job.keeps, None
+    def _unblock(self, job: Job) -> None:
+        project_id, job.blocks_project = job.blocks_project, None
         if project_id is not None:
-            self._keepers[project_id] -= 1
-            if not self._keepers[project_id]:
-                del self._keepers[project_id]
-                self._released.extend(self._held.pop(project_id, ()))
+            self._blockers[project_id] -= 1
+            if not self._blockers[project_id]:
+                del self._blockers[project_id]
+                self._released.extend(self._blocked.pop(project_id, ()))
 
     def release_all(self) -> bool:
-        """Let the jobs go on that wait for the end of any job in steps. Return whether there are
-        some.
-        """
+        """Let all jobs go on that wait for other jobs. Return whether there are some."""
         with self._changed:
-            for waiting in (self._users, self._begun, self._held):
+            for waiting in (self._waiting_of_owner, self._waiting_of_project, self._blocked):
                 for jobs in waiting.values():
                     self._released.extend(jobs)
                 waiting.clear()
-            self._keepers.clear()
+            self._blockers.clear()
             return bool(self._released)
 
     def close(self) -> None:
@@ -198,18 +205,18 @@ class JobQueue:
             project_id = job.project_id
             if project_id is None:
                 return job
-            waiting = self._held.get(project_id)
+            waiting = self._blocked.get(project_id)
             if waiting is None and job.in_steps:
-                waiting = self._begun.get(project_id)
+                waiting = self._waiting_of_project.get(project_id)
                 if waiting is None:
-                    waiting = self._users.get(job.owner)
+                    waiting = self._waiting_of_owner.get(job.owner)
             if waiting is not None:
                 waiting.append(job)
                 continue
             if job.in_steps:
-                self._users[job.owner] = deque()
-                self._begun[project_id] = deque()
-                job.holds = True
+                self._waiting_of_owner[job.owner] = deque()
+                self._waiting_of_project[project_id] = deque()
+                job.has_begun = True
             return job
         return None
 
@@ -236,16 +243,16 @@ def perform(session: Session, job: Job) -> None:
     session.begin_work()
     try:
         try:
-            # At the end of the steps before it comes the work.
-            if job.first is None or next(job.first, True):
-                job.first = None
+            # The work comes when the steps before it are at their end.
+            if job.steps_first is None or next(job.steps_first, True):
+                job.steps_first = None
                 _work(session, job)
         except StopIteration as end:
             job.finish(end.value)
         session.end_work()
     except StepsFirst as left:
         session.undo_work()
-        job.first, job.left_for = left.steps(session), left.project_id
+        job.steps_first, job.left_project = left.steps(session), left.project_id
     except Exception as error:
         # A full or broken disk undoes the whole transaction: its other jobs fail as well.
         if not session.in_transaction:
@@ -279,7 +286,7 @@ def _begin_steps(session: Session, job: Job) -> None:
             "all files of the project, or many, are being changed or copied at this moment: "
             "try again"
         )
-    job.is_alone = True
+    job.holds_project = True
     job.steps = job.work(session)
 
 

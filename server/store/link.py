@@ -7,16 +7,16 @@ from typing import Final, Protocol
 
 HOUSEKEEPING: Final = "housekeeping"
 WORKSPACE: Final = "workspace"
-"""What exactly one of the nodes does: what is due from time to time, and mirroring a directory."""
+"""Tasks that one node does for all: what is due from time to time, and mirroring a directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """How long a node is a node, in seconds, and what it does as one.
 
-    lasts: after the last renewal of the lease. every: from one renewal to the next. grace: from the
-    end of a node's lease until others end what was the node's. tasks: those that this node does
-    unless another one does; each is done by exactly one of the nodes.
+    lasts: the time from a renewal to the end of the lease. every: the time from one renewal to the
+    next. grace: the time from the end of a node's lease until other nodes end what belonged to it.
+    tasks: what this node does unless another node does it.
     """
 
     lasts: float = 10.0

@@ -197,28 +197,6 @@ async def test_what_is_asked_before_the_client_is_in_is_asked_as_its_user(
         await ada.disconnect()
 
 
-async def test_nothing_goes_on_as_the_one_who_logs_in_next(
-    servers: Servers, connect: Connect
-) -> None:
-    ada = await connect(None, url=servers[1].url)
-    await ada.login("ada", "open sesame")
-    project_id = (await ada.call("project:create", {"name": "Ended"}))["project"]["id"]
-    ada.typing(project_id)
-    queued = ada.queue("test:event", {"a": 1})
-    sent: list[str] = []
-    ada._client.on_any_outgoing(lambda event, *_args: sent.append(event))
-    ended = asyncio.create_task(ada.logout())
-    await asyncio.sleep(0)
-    late = ada.queue("test:event", {"a": 2})
-    await ended
-    assert (await queued)["data"] == {"a": 1}
-    with pytest.raises(Unreachable, match="test:event was not sent: the session was ended"):
-        await late
-    ada.stop_typing(project_id)
-    await ada.flush()
-    assert sent == ["batch:update", "auth:logout"]
-
-
 async def test_a_session_that_is_over_makes_a_guest_in_open_mode(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:

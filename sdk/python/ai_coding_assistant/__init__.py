@@ -10,7 +10,7 @@ from ai_coding_assistant.blocking_document import BlockingDocument
 from ai_coding_assistant.blocking_lock import BlockingFileLock
 from ai_coding_assistant.blocking_socket import AICodingAssistantSocket
 from ai_coding_assistant.documents import Document
-from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.errors import Refused, SDKError, SessionEnded, Unreachable
 from ai_coding_assistant.locks import FileLock
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "FileLock",
     "Refused",
     "SDKError",
+    "SessionEnded",
     "Unreachable",
 ]

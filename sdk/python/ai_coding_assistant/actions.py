@@ -9,6 +9,7 @@ from typing import Literal
 
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.events import Action, AiResponse, FileChangeResult
+from ai_coding_assistant.signatures import AsyncCall
 
 
 async def accept_action(
@@ -21,15 +22,17 @@ async def accept_action(
         Refused: the file has changed since (`VERSION_CONFLICT`), or somebody holds it, or the user
             may not change it.
         Unreachable: the connection was lost, or there is no answer.
+        SessionEnded: another user is logged in by now, or none; the change may be done.
     """
+    call = socket.chain().call
     file = {
         "path": action["path"],
         "action": "created" if action["type"] == "create-file" else "updated",
         "content": action["content"],
         "baseRevision": action.get("baseRevision", 0),
     }
-    done = await socket.call("file:change", {"projectId": project_id, "file": file})
-    await _decide(socket, project_id, response, action, "accepted")
+    done = await call("file:change", {"projectId": project_id, "file": file})
+    await _decide(call, project_id, response, action, "accepted")
     return done
 
 
@@ -42,15 +45,15 @@ async def reject_action(
         Refused: somebody has decided otherwise (`VERSION_CONFLICT`), or the user may not.
         Unreachable: the connection was lost, or there is no answer.
     """
-    await _decide(socket, project_id, response, action, "rejected")
+    await _decide(socket.call, project_id, response, action, "rejected")
 
 
 async def _decide(
-    socket: Caller,
+    call: AsyncCall,
     project_id: str,
     response: AiResponse,
     action: Action,
     outcome: Literal["accepted", "rejected"],
 ) -> None:
     decided = {"requestId": response["requestId"], "actionId": action["id"], "outcome": outcome}
-    await socket.call("ai:applied", {"projectId": project_id, **decided})
+    await call("ai:applied", {"projectId": project_id, **decided})

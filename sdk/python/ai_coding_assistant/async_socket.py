@@ -14,9 +14,10 @@ from typing import Any, Final, Self, Unpack, cast
 from ai_coding_assistant import actions, events, files, patience, people, searching
 from ai_coding_assistant.answers import OnChunk
 from ai_coding_assistant.arrivals import Arrival, Arrivals
-from ai_coding_assistant.assistant import Assistant
+from ai_coding_assistant.assistant import RESPONSE_TIMEOUT, Assistant
 from ai_coding_assistant.batches import Batch
 from ai_coding_assistant.calling import typed_call
+from ai_coding_assistant.chains import Chain, Chains, End
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.errors import Unreachable
 from ai_coding_assistant.handlers import Handlers, typed_on
@@ -29,11 +30,6 @@ from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import Client, SocketIOClientOptionValues, SocketIOError
 from socketio_min.handler_checks import check_event
 
-RESPONSE_TIMEOUT: Final = 150.0
-"""Seconds that a response is waited for. The server gives the assistant two minutes, unless
-AI_TIMEOUT says otherwise.
-"""
-
 _FOR_GOOD: Final = ("io server disconnect", "io client disconnect")
 """Reasons of a lost connection after which it does not come back by itself."""
 
@@ -44,7 +40,8 @@ class AsyncAICodingAssistantSocket:
     `session_id`: a session that was opened before; `user_id`: who to be without one, where the
     server runs in open mode. The options are those of `socketio_min.Client`. Belongs to one event
     loop. Each of its parts has one idea; the methods that need nothing but `call` are functions of
-    the modules `files`, `searching`, `people` and `actions`.
+    the modules `files`, `searching`, `people` and `actions`. What sends several events raises
+    `SessionEnded` when the program logs out meanwhile, or in as another user.
     """
 
     def __init__(
@@ -57,7 +54,8 @@ class AsyncAICodingAssistantSocket:
     ) -> None:
         self.base_url = base_url
         self._reconnects = options.get("reconnection", True)
-        self._identity = Identity(self, session_id, user_id)
+        self._chains = Chains(self)
+        self._identity = Identity(self, self._chains, self._end, session_id, user_id)
         options.setdefault("auth", self._identity.credentials)
         self._client = Client(base_url, **options)
         self._client.on("connect", self._connected)
@@ -74,7 +72,7 @@ class AsyncAICodingAssistantSocket:
         self._sending = Sending(self._client)
         self._participation = Participation(self)
         self._assistant = Assistant(self, self._participation)
-        self._batch = Batch(self.call)
+        self._batch = Batch(self._chains)
         self._typing = TypingNotice(self.emit)
 
     def __repr__(self) -> str:
@@ -151,7 +149,7 @@ class AsyncAICodingAssistantSocket:
         """Leave, for good."""
         self._arrivals.leave()
         self._sending.close()
-        self._end("disconnect() was called")
+        self._end(Unreachable("disconnect() was called"))
         await self._client.close()
 
     def _connected(self) -> Awaitable[None]:
@@ -165,7 +163,7 @@ class AsyncAICodingAssistantSocket:
 
     async def _introduce(self) -> None:
         await self._identity.present()
-        await self._participation.take_up()
+        await self._participation.take_up(self.chain())
 
     async def _finish(self) -> None:
         self._participation.pause()
@@ -179,11 +177,13 @@ class AsyncAICodingAssistantSocket:
 
     async def login(self, username: str, password: str) -> events.AuthResult:
         """Open a session with a name and a password; it is presented again after a reconnection.
+        What is queued is sent before, and nothing goes on that was begun as another user.
 
         Raises:
             Refused: the name or the password is wrong (`UNAUTHORIZED`).
             Unreachable: there is no answer.
         """
+        await self.flush()
         return await self._identity.login(username, password)
 
     async def logout(self) -> None:
@@ -194,12 +194,12 @@ class AsyncAICodingAssistantSocket:
         """
         await self.flush()
         await self._identity.logout()
-        self._end("the session was ended")
 
-    def _end(self, reason: str) -> None:
-        self._batch.close(reason)
+    def _end(self, error: End) -> None:
+        self._chains.end(error)
+        self._batch.close(error)
         self._typing.close()
-        self._participation.end(reason)
+        self._participation.end(error)
 
     # -- events
 
@@ -260,6 +260,10 @@ class AsyncAICodingAssistantSocket:
 
     insist = cast("AsyncCall", patience.insist)
 
+    def chain(self) -> Chain:
+        """Begin events that follow from each other, all sent as the present user."""
+        return self._chains.begin()
+
     async def until_in(self, event: str) -> None:
         """Wait until the client has taken up what it had, before an event is sent.
 
@@ -314,11 +318,7 @@ class AsyncAICodingAssistantSocket:
             Refused: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
             Unreachable: there is no answer.
         """
-        if project_id not in self._participation.projects:
-            await self.join_project(project_id)
-        assert self.user is not None, "joining says who one is"
-        await self.until_in("file:open")
-        return await self._participation.open(self, project_id, file_path, self.user["id"])
+        return await self._participation.open(self, project_id, file_path)
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

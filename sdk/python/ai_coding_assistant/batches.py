@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ai_coding_assistant.errors import SDKError, Unreachable, result_of
-from ai_coding_assistant.signatures import AsyncCall
+from ai_coding_assistant.chains import Chain, Chains, End
+from ai_coding_assistant.errors import SDKError, result_of
 
 DELAY: Final = 1.0
 """Seconds that an event waits for others."""
@@ -17,10 +17,10 @@ Result = asyncio.Future[dict[str, Any]]
 
 
 class Batch:
-    """What waits to be sent; `send` is a `call` that waits for the acknowledgement."""
+    """What waits to be sent, as whoever was the user when it was added."""
 
-    def __init__(self, send: AsyncCall) -> None:
-        self._send = send
+    def __init__(self, chains: Chains) -> None:
+        self._chains = chains
         self._waiting: list[tuple[dict[str, Any], Result]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -41,18 +41,19 @@ class Batch:
         self._begin()
         await asyncio.gather(*self._tasks)
 
-    def close(self, reason: str) -> None:
-        """Send nothing of what waits, because of `reason`."""
+    def close(self, error: End) -> None:
+        """Send nothing of what waits: it fails with errors as this one."""
         self._stop_timer()
         waiting, self._waiting = self._waiting, []
         for item, result in waiting:
-            _fail(result, Unreachable(f"{item['event']} was not sent: {reason}"))
+            _fail(result, type(error)(f"{item['event']} was not sent: {error}"))
 
     def _begin(self) -> None:
         self._stop_timer()
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            task = asyncio.get_running_loop().create_task(self._finish(waiting))
+            chain = self._chains.begin()
+            task = asyncio.get_running_loop().create_task(self._finish(chain, waiting))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -61,9 +62,10 @@ class Batch:
             self._timer.cancel()
             self._timer = None
 
-    async def _finish(self, waiting: list[tuple[dict[str, Any], Result]]) -> None:
+    async def _finish(self, chain: Chain, waiting: list[tuple[dict[str, Any], Result]]) -> None:
+        updates = [item for item, _ in waiting]
         try:
-            answer = await self._send("batch:update", {"updates": [item for item, _ in waiting]})
+            answer = await chain.call("batch:update", {"updates": updates})
         except SDKError as error:
             for _, result in waiting:
                 _fail(result, error)

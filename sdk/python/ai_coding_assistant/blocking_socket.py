@@ -16,7 +16,8 @@ from typing import Any, Self, Unpack, cast
 
 from ai_coding_assistant import files
 from ai_coding_assistant.answers import OnChunk
-from ai_coding_assistant.async_socket import RESPONSE_TIMEOUT, AsyncAICodingAssistantSocket
+from ai_coding_assistant.assistant import RESPONSE_TIMEOUT
+from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
 from ai_coding_assistant.blocking_document import BlockingDocument
 from ai_coding_assistant.blocking_lock import BlockingFileLock
 from ai_coding_assistant.events import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
+from ai_coding_assistant.chains import Chain
 from ai_coding_assistant.signatures import AsyncCall, Payload
 
 
@@ -29,6 +30,9 @@ class Caller(Protocol):
     @property
     def insist(self) -> AsyncCall:
         """Do what `ask` does, again while it is refused only because it comes too fast."""
+
+    def chain(self) -> Chain:
+        """Begin events that follow from each other, all sent as the present user."""
 
     async def until_in(self, event: str) -> None:
         """Wait until the client has taken up what it had, before an event is sent."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, Self
 
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.chains import Chain
 from ai_coding_assistant.changes import replacement
 from ai_coding_assistant.difference import difference
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
@@ -42,10 +43,13 @@ class Document:
     matters. What others type appears in `text` by itself. It goes on over lost connections.
     """
 
-    def __init__(self, socket: Editor, project_id: str, file_path: str, user_id: str) -> None:
+    def __init__(
+        self, socket: Editor, chain: Chain, project_id: str, file_path: str, user_id: str
+    ) -> None:
         self.project_id = project_id
         self.file_path = file_path
         self._socket = socket
+        self._chain = chain
         self._replica = Replica(user_id, secrets.token_hex(8))
         self._listeners: list[Listener] = []
         # What is heard while the answer to `file:open` is on its way comes after it.
@@ -152,6 +156,7 @@ class Document:
         Raises:
             Refused: it never will be, because the server refused it for good.
             Unreachable: it never will be, because the client was disconnected for good.
+            SessionEnded: it never will be, because another user is logged in by now, or none.
         """
         await self._settled.wait()
         self._check()
@@ -160,12 +165,12 @@ class Document:
         """Wait until everything is acknowledged, and hear no more.
 
         Raises:
-            Refused, Unreachable: as `wait`.
+            SDKError: as `wait`.
         """
         try:
             await self.wait()
             if self._socket.connected and not self._is_lost:
-                await self._socket.ask("file:close", self._file)
+                await self._chain.ask("file:close", self._file)
         finally:
             self.give_up(Unreachable(f"{self.file_path} was closed: open it again"))
 
@@ -252,7 +257,7 @@ class Document:
             number = self._replica.number
             self._unlocked.clear()
             try:
-                await self._socket.ask("file:edit", {**self._file, **outgoing})
+                await self._chain.ask("file:edit", {**self._file, **outgoing})
             except Refused as error:
                 if error.code == "VERSION_CONFLICT":
                     await self._reopen()
@@ -284,7 +289,7 @@ class Document:
         before = replica.text
         self._early = []
         try:
-            answer = await self._socket.ask("file:open", payload)
+            answer = await self._chain.ask("file:open", payload)
             replica.opened(answer)
             # It may have been moved meanwhile.
             self.file_path = answer["filePath"]

@@ -27,11 +27,17 @@ class Unreachable(SDKError):
     """The server cannot be reached, is gone, or did not answer in time."""
 
 
+class SessionEnded(SDKError):
+    """The program has logged out, or in as another user, before all was done that it had begun."""
+
+
 def may_pass(error: SDKError) -> bool:
     """Return whether what the server has done before may succeed again: it cannot do it now, has
     too much of something, or did not answer.
     """
-    return not isinstance(error, Refused) or error.code in (*FAILURES, LIMIT)
+    if isinstance(error, Refused):
+        return error.code in (*FAILURES, LIMIT)
+    return isinstance(error, Unreachable)
 
 
 def result_of(answer: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ai_coding_assistant.events import (
     ProjectJoinResult,
 )
 from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
-from ai_coding_assistant.signatures import AnyEvent, Payload
+from ai_coding_assistant.signatures import AnyEvent, AsyncCall, Payload
 from ai_coding_assistant.transfers import download, upload
 
 
@@ -43,28 +43,33 @@ async def list_all(
 
     Raises:
         Refused, Unreachable: as `call`.
+        SessionEnded: another user is logged in by now, or none.
     """
+    return await _list_all(socket.chain().call, event, payload or {}, after)
+
+
+async def _list_all(call: AsyncCall, event: str, payload: Payload, after: str | None) -> list[Any]:
     key = LISTS[event]
     found: list[Any] = []
     while True:
-        page = await socket.call(AnyEvent(event), {**(payload or {}), "after": after})
+        page = await call(AnyEvent(event), {**payload, "after": after})
         found += page[key]
         after = page.get("next")
         if after is None:
             return found
 
 
-async def add_further_pages(socket: Caller, project_id: str, joined: ProjectJoinResult) -> None:
+async def add_further_pages(call: AsyncCall, project_id: str, joined: ProjectJoinResult) -> None:
     """Add to what joining a project told whatever did not fit into it.
 
     Raises:
-        Refused, Unreachable: as `Caller.call`.
+        SDKError: as `call`.
     """
     whole = cast("dict[str, Any]", joined)
     for event, key, next_page in PAGES:
         after = whole.pop(next_page, None)
         if after is not None:
-            whole[key] += await list_all(socket, event, {"projectId": project_id}, after)
+            whole[key] += await _list_all(call, event, {"projectId": project_id}, after)
 
 
 async def read_file(
@@ -82,11 +87,13 @@ async def read_file(
         Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
             (`VERSION_CONFLICT`).
         Unreachable: there is no answer.
+        SessionEnded: another user is logged in by now, or none.
     """
     payload = _place(project_id, file_path, version_id, save_id)
+    call = socket.chain().call
     for _ in range(READINGS):
         parts = Parts()
-        while parts.add(await socket.call("file:read", {**payload, "offset": parts.next})):
+        while parts.add(await call("file:read", {**payload, "offset": parts.next})):
             pass
         if parts.whole is not None:
             return parts.whole
@@ -124,9 +131,10 @@ async def download_file(
         Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
             (`VERSION_CONFLICT`).
         Unreachable: there is no answer.
+        SessionEnded: another user is logged in by now, or none.
     """
     payload = _place(project_id, file_path, version_id, save_id)
-    return await download(socket.call, payload)
+    return await download(socket.chain().call, payload)
 
 
 async def upload_file(
@@ -146,6 +154,7 @@ async def upload_file(
     Raises:
         Refused: it is there already (`VERSION_CONFLICT`), somebody holds it, or the user may not.
         Unreachable: the connection was lost, or there is no answer.
+        SessionEnded: another user is logged in by now, or none.
     """
     payload = {
         "projectId": project_id,
@@ -153,7 +162,8 @@ async def upload_file(
         "overwrite": overwrite,
         "baseRevision": base_revision,
     }
-    return await upload(socket.call, payload, data.encode() if isinstance(data, str) else data)
+    whole = data.encode() if isinstance(data, str) else data
+    return await upload(socket.chain().call, payload, whole)
 
 
 async def create_download(socket: Located, project_id: str, file_path: str | None = None) -> str:

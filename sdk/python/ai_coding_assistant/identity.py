@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from ai_coding_assistant.calling import Caller
-from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.chains import Chains
+from ai_coding_assistant.errors import Refused, SessionEnded
 from ai_coding_assistant.events import AuthResult, User
 
 logger = logging.getLogger("ai_coding_assistant")
@@ -15,13 +17,25 @@ logger = logging.getLogger("ai_coding_assistant")
 class Identity:
     """The session of a client, or the user's id in open mode.
 
-    `user` is who the server says that one is; None before, and for a guest in no project.
+    `user` is who the server says that one is; None before, and for a guest in no project. `end`
+    hears when the client is not that user's any more.
     """
 
-    def __init__(self, socket: Caller, session_id: str | None, user_id: str | None) -> None:
+    def __init__(
+        self,
+        socket: Caller,
+        chains: Chains,
+        end: Callable[[SessionEnded], object],
+        session_id: str | None,
+        user_id: str | None,
+    ) -> None:
         self.session_id = session_id
         self.user: User | None = None
+        # Whether `user` is no guest: what is a guest's becomes the next user's.
+        self._is_named = False
         self._socket = socket
+        self._chains = chains
+        self._end = end
         self._user_id = user_id
 
     def credentials(self) -> dict[str, Any] | None:
@@ -45,16 +59,16 @@ class Identity:
             await self._present_session(self.session_id)
         elif self._user_id is not None:
             answer = await self._socket.insist("user:join", {"userId": self._user_id})
-            self.user = answer["user"]
+            self._become(answer["user"])
 
     async def _present_session(self, session_id: str) -> None:
         try:
             answer = await self._socket.insist("auth:session", {"sessionId": session_id})
-            self.user = answer["user"]
+            self._become(answer["user"])
         except Refused as error:
             if error.code != "UNAUTHORIZED":
                 raise
-            self.user = None
+            self.user, self._is_named = None, False
             try:
                 # Only a server in open mode lets somebody without a session see projects.
                 await self._socket.insist("project:list")
@@ -71,9 +85,17 @@ class Identity:
             Unreachable: there is no answer.
         """
         payload = {"username": username, "password": password}
-        answer = await self._socket.call("auth:login", payload)
-        self.user, self.session_id = answer["user"], answer["session"]["id"]
+        await self._socket.until_in("auth:login")
+        with self._chains.paused():
+            answer = await self._socket.ask("auth:login", payload)
+            self._become(answer["user"])
+            self.session_id = answer["session"]["id"]
         return answer
+
+    def _become(self, user: User) -> None:
+        if self._is_named and self.user is not None and self.user["id"] != user["id"]:
+            self._end(SessionEnded("another user has logged in"))
+        self.user, self._is_named = user, True
 
     async def logout(self) -> None:
         """End the session.
@@ -81,5 +103,9 @@ class Identity:
         Raises:
             Refused, Unreachable: as `Caller.call`.
         """
-        await self._socket.call("auth:logout")
-        self.user = self.session_id = None
+        await self._socket.until_in("auth:logout")
+        with self._chains.paused():
+            await self._socket.ask("auth:logout")
+            self.user = self.session_id = None
+            self._is_named = False
+            self._end(SessionEnded("the session was ended"))

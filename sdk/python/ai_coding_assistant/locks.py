@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final, Literal, Protocol, Self
 
 from ai_coding_assistant.calling import Caller
-from ai_coding_assistant.errors import FAILURES, Refused
+from ai_coding_assistant.errors import FAILURES, Refused, SessionEnded
 from ai_coding_assistant.events import FileChangeResult, User
 from ai_coding_assistant.signatures import AsyncCall
 
@@ -47,6 +48,8 @@ class FileLock:
         lock_type: LockType,
     ) -> None:
         self._socket = socket
+        # Of whoever acquires it.
+        self._chain = socket.chain()
         self.project_id = project_id
         self.file_path = file_path
         self.lock_type = lock_type
@@ -70,10 +73,12 @@ class FileLock:
             Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`), or it has
                 ended at once, for example because the user may not change the project any more.
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
+        self._chain = self._socket.chain()
         self._socket.locks.add(self)
         try:
-            await self._take(self._socket.call)
+            await self._take(self._chain.call)
             if self not in self._socket.locks:
                 # The project was left meanwhile.
                 raise self._gone()
@@ -87,7 +92,7 @@ class FileLock:
 
         Raises:
             Refused: it is not to be had, or has ended by now.
-            Unreachable: there is no answer.
+            Unreachable, SessionEnded: as `send`.
         """
         payload = {**self._file, "lockType": self.lock_type}
         ended = self._ended = set()
@@ -121,10 +126,11 @@ class FileLock:
         Raises:
             Refused: the server cannot give locks now (`FAILURES`).
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
         for attempt in range(RETAKINGS):
             try:
-                await self._take(self._socket.insist)
+                await self._take(self._chain.insist)
             except Refused as error:
                 if error.code in FAILURES:
                     raise
@@ -134,7 +140,7 @@ class FileLock:
                 await asyncio.sleep(RETAKE_SECONDS * 2**attempt)
             else:
                 if not self.held:
-                    await self._give_back(self._socket.ask)
+                    await self._give_back(self._chain.ask)
                 return
         self.lose()
 
@@ -151,12 +157,13 @@ class FileLock:
         Raises:
             Refused: the lock is gone (`FILE_LOCKED`), or the content cannot be taken.
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none: the lock is gone.
         """
         file = {"path": self.file_path, "action": action, "content": content}
         # With another connection the lock has another token.
         await self._socket.until_in("file:change")
         payload = {"projectId": self.project_id, "file": file, "lockToken": self.token}
-        return await self._socket.call("file:change", payload)
+        return await self._chain.call("file:change", payload)
 
     async def release(self) -> None:
         """Release the lock. Does nothing if it is not held, or if somebody else has it by now.
@@ -171,14 +178,16 @@ class FileLock:
                 await self._socket.until_in("file:unlock")
             finally:
                 self.lose()
-            await self._give_back(self._socket.call)
+            await self._give_back(self._chain.call)
 
     async def _give_back(self, send: AsyncCall) -> None:
-        try:
-            await send("file:unlock", self._file)
-        except Refused as error:
-            if error.code != "FILE_LOCKED":
-                raise
+        # Otherwise the lock ended with the session.
+        with contextlib.suppress(SessionEnded):
+            try:
+                await send("file:unlock", self._file)
+            except Refused as error:
+                if error.code != "FILE_LOCKED":
+                    raise
 
     def lose(self) -> None:
         """Take note that the lock does not hold any more."""

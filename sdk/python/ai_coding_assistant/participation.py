@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol
 
 from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.chains import Chain, End
 from ai_coding_assistant.documents import Document, Editor
-from ai_coding_assistant.errors import Refused, SDKError, Unreachable, may_pass
-from ai_coding_assistant.events import ProjectJoinResult
+from ai_coding_assistant.errors import Refused, SDKError, SessionEnded, Unreachable, may_pass
+from ai_coding_assistant.events import ProjectJoinResult, User
 from ai_coding_assistant.files import add_further_pages
 from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock
@@ -22,6 +23,10 @@ logger = logging.getLogger("ai_coding_assistant")
 
 class Joiner(Editor, Protocol):
     """A client that opens a document in a project."""
+
+    @property
+    def user(self) -> User | None:
+        """Return the client's user, None if that is not known."""
 
     async def join_project(self, project_id: str) -> ProjectJoinResult:
         """Enter a project."""
@@ -91,14 +96,15 @@ class Participation:
         for document in list(self.documents):
             document.lose()
 
-    async def take_up(self) -> None:
+    async def take_up(self, chain: Chain) -> None:
         """Take up on a new connection what there was on the one before.
 
         Raises:
             Refused: the server cannot do it now.
             Unreachable: the connection was lost, or there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
-        await self._enter_all()
+        await self._enter_all(chain)
         for lock in list(self.locks):
             if lock.held:
                 await lock.take_again()
@@ -107,12 +113,16 @@ class Participation:
     async def _look_again(self, connection: str | None) -> None:
         """See what there is: the server was cut off from others, and may not have told all."""
         self.pause()
+        chain = self._socket.chain()
         try:
             await persist(
-                self.take_up,
+                lambda: self.take_up(chain),
                 passes=may_pass,
                 lasts=lambda: self._socket.id == connection,
             )
+        except SessionEnded:
+            # Nothing is left of what there was.
+            return
         except SDKError as error:
             # Otherwise the next connection begins anew.
             if self._socket.id == connection:
@@ -123,20 +133,21 @@ class Participation:
         for document in list(self.documents):
             document.come_back()
 
-    async def _enter_all(self) -> None:
+    async def _enter_all(self, chain: Chain) -> None:
         asked = {answer.project_id for answer in self.answers if answer.project_id is not None}
         for project_id in self.projects | asked:
-            await self.enter_again(project_id)
+            await self.enter_again(chain, project_id)
 
-    async def enter_again(self, project_id: str) -> None:
+    async def enter_again(self, chain: Chain, project_id: str) -> None:
         """Enter a project, and let the answers for it look at what it has.
 
         Raises:
             Refused: the server cannot let anybody in now. A project that is gone is forgotten.
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
         try:
-            joined = await self._socket.insist("project:join", {"projectId": project_id})
+            joined = await chain.insist("project:join", {"projectId": project_id})
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
@@ -160,36 +171,46 @@ class Participation:
         Raises:
             Refused: there is no such project for this user.
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
-        answer = await self._socket.call("project:join", {"projectId": project_id})
-        await add_further_pages(self._socket, project_id, answer)
+        call = self._socket.chain().call
+        answer = await call("project:join", {"projectId": project_id})
+        await add_further_pages(call, project_id, answer)
         answer["users"] = [one["user"] for one in answer["presence"]]
         self.projects.add(project_id)
         return answer
 
-    async def open(self, client: Joiner, project_id: str, file_path: str, user_id: str) -> Document:
-        """Open a file of a project that the client has joined.
+    async def open(self, client: Joiner, project_id: str, file_path: str) -> Document:
+        """Open a file of a project, which the client joins if it has not yet.
 
         Raises:
             Refused: there is no such file, or it is too long.
             Unreachable: there is no answer.
+            SessionEnded: another user is logged in by now, or none.
         """
-        document = Document(client, project_id, file_path, user_id)
+        chain = client.chain()
+        if project_id not in self.projects:
+            await client.join_project(project_id)
+        await client.until_in("file:open")
+        chain.check()
+        assert client.user is not None, "joining says who one is"
+        document = Document(client, chain, project_id, file_path, client.user["id"])
         self.documents.add(document)
         try:
-            await self._open_joined(client, document)
+            await self._open_joined(client, chain, document)
         except BaseException:
             self.documents.discard(document)
             raise
         return document
 
-    async def _open_joined(self, client: Joiner, document: Document) -> None:
+    async def _open_joined(self, client: Joiner, chain: Chain, document: Document) -> None:
         try:
             await document.open()
         except Refused as error:
             if error.code != "FORBIDDEN":
                 raise
             # It waited for a connection, and was sent before the project was joined again on that.
+            chain.check()
             await client.join_project(document.project_id)
             await document.open()
 
@@ -199,11 +220,12 @@ class Participation:
         Raises:
             Refused: nobody holds the file, or the holder is away.
             Unreachable: the connection was lost, or there is no acknowledgement.
+            SessionEnded: another user is logged in by now, or none.
         """
         listener = LockRequest()
         self.lock_requests.add(listener)
         try:
-            request = (await self._socket.call("lock:ask", payload))["request"]
+            request = (await self._socket.chain().call("lock:ask", payload))["request"]
             return await listener.answer(request["id"])
         finally:
             self.lock_requests.discard(listener)
@@ -218,15 +240,15 @@ class Participation:
         for document in [one for one in self.documents if one.project_id == project_id]:
             document.give_up(Unreachable(f"the project {project_id!r} {outcome}"))
 
-    def end(self, reason: str) -> None:
-        """Lose everything, because of `reason`."""
+    def end(self, error: End) -> None:
+        """Lose everything; whoever waits for some of it gets the error."""
         for lock in list(self.locks):
             lock.lose()
         for document in list(self.documents):
-            document.give_up(Unreachable(reason))
+            document.give_up(error)
         self.projects.clear()
         for answer in self.answers:
-            answer.lose(reason, comes_back=False)
+            answer.fail(error)
 
 
 def _moved(path: str, source: str, target: str) -> str:

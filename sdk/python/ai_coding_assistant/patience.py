@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import Refused, SDKError
-from ai_coding_assistant.signatures import AnyEvent, Payload
+from ai_coding_assistant.signatures import AnyEvent, AsyncCall, Payload
 
 Result = TypeVar("Result")
 
@@ -69,11 +68,23 @@ async def persist(
                 raise
 
 
-async def insist(client: Caller, event: str, payload: Payload | None = None) -> dict[str, Any]:
+class Asker(Protocol):
+    """A client that sends events at once."""
+
+    @property
+    def id(self) -> str | None:
+        """Return the socket's id while connected."""
+
+    @property
+    def ask(self) -> AsyncCall:
+        """Send an event and wait for its acknowledgement."""
+
+
+async def insist(client: Asker, event: str, payload: Payload | None = None) -> dict[str, Any]:
     """Do what `ask` does, again while it is refused only because it comes too fast.
 
     Raises:
-        Refused, Unreachable: as `Caller.ask`.
+        SDKError: as `ask`.
     """
     connection = client.id
 

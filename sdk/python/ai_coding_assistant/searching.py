@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol, TypedDict, Unpack
 
 from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.chains import Chain
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.events import SearchedFile, SearchHit
 from ai_coding_assistant.replacing import put_in
@@ -50,15 +51,17 @@ async def search(
     Raises:
         Refused: the query is no regular expression, or takes too long (`VALIDATION_ERROR`).
         Unreachable: there is no answer.
+        SessionEnded: another user is logged in by now, or none.
     """
-    return await _search(socket, {"projectId": project_id, "query": query, **options})
+    payload = {"projectId": project_id, "query": query, **options}
+    return await _search(socket.chain(), payload)
 
 
-async def _search(socket: Caller, payload: Payload) -> list[SearchedFile]:
+async def _search(chain: Chain, payload: Payload) -> list[SearchedFile]:
     found: dict[str, list[SearchHit]] = {}
     after: str | None = None
     while True:
-        page = await socket.call("project:search", {**payload, "after": after})
+        page = await chain.call("project:search", {**payload, "after": after})
         for file in page["files"]:
             found.setdefault(file["filePath"], []).extend(file["hits"])
         after = page.get("next")
@@ -83,10 +86,15 @@ async def replace(
     Raises:
         Refused: as `search`; or a file cannot be edited (`FILE_LOCKED` is waited for).
         Unreachable: the connection was lost for good.
+        SessionEnded: another user is logged in by now, or none.
     """
+    chain = socket.chain()
     payload = {"projectId": project_id, "query": query, "replacement": replacement, **options}
-    found = await _search(socket, payload)
-    return [await _replace_in(socket, project_id, one["filePath"], one["hits"]) for one in found]
+    done = []
+    for one in await _search(chain, payload):
+        chain.check()
+        done.append(await _replace_in(socket, project_id, one["filePath"], one["hits"]))
+    return done
 
 
 async def _replace_in(

@@ -11,11 +11,13 @@ const RESPONSE_MILLISECONDS = 150_000;
 export class Assistant {
   #client;
   #socket;
+  #chains;
   #participation;
 
-  constructor(client, socket, participation) {
+  constructor(client, socket, chains, participation) {
     this.#client = client;
     this.#socket = socket;
+    this.#chains = chains;
     this.#participation = participation;
   }
 
@@ -24,20 +26,21 @@ export class Assistant {
    * have been sent before; without one the message gets a key that no other has.
    */
   async ask({ message, projectId, context, key, onChunk, signal, timeout = RESPONSE_MILLISECONDS }) {
+    const chain = this.#chains.begin();
     const answer = new Answer(this.#socket, projectId, onChunk, timeout);
     this.#participation.answers.add(answer);
     try {
       const payload = { message, projectId, context, key: key ?? randomName() };
-      const requestId = await this.#asked(payload, answer);
+      const requestId = await this.#asked(chain, payload, answer);
       // It may have been asked before, and be answered.
       if (key !== undefined && projectId !== undefined) {
-        await this.#participation.enterAgain(projectId);
+        await this.#participation.enterAgain(chain, projectId);
       }
-      const stop = () => this.#client.emit("ai:cancel", { requestId });
+      const stop = () => chain.goesOn() && this.#client.emit("ai:cancel", { requestId });
       if (signal?.aborted) stop();
       signal?.addEventListener("abort", stop, { once: true });
       try {
-        return await answer.of(requestId);
+        return await chain.confirm(await answer.of(requestId));
       } finally {
         signal?.removeEventListener("abort", stop);
       }
@@ -48,16 +51,16 @@ export class Assistant {
   }
 
   /** Send a message; resolves to the id of the request. */
-  async #asked(payload, answer) {
+  async #asked(chain, payload, answer) {
     const wasConnected = this.#client.connected;
     try {
-      return (await this.#client.call("ai:message", payload)).requestId;
+      return (await chain.call("ai:message", payload)).requestId;
     } catch (error) {
       const isLost = error instanceof Unreachable && wasConnected && !this.#client.connected;
       if (!isLost || payload.projectId === undefined) throw error;
     }
     // Whether it was taken is not known: with the same key it is asked once.
     await answer.comeBack();
-    return (await this.#client.call("ai:message", payload)).requestId;
+    return (await chain.call("ai:message", payload)).requestId;
   }
 }

@@ -1,18 +1,18 @@
 // Events that can wait for a moment, sent together in one `batch:update`.
 
-import { Refused, Unreachable } from "./errors.js";
+import { Refused } from "./errors.js";
 
 const BATCH_MILLISECONDS = 1_000;
 const MOST_IN_A_BATCH = 100;
 
-/** What waits to be sent; `call` sends an event and waits for its acknowledgement. */
+/** What waits to be sent, as whoever was the user when it was added. */
 export class Batch {
-  #call;
+  #chains;
   #waiting = [];
   #timer;
 
-  constructor(call) {
-    this.#call = call;
+  constructor(chains) {
+    this.#chains = chains;
   }
 
   /** Send an event soon; resolves and rejects as `call` does for it. */
@@ -34,7 +34,7 @@ export class Batch {
     if (waiting.length === 0) return;
     const updates = waiting.map(({ event, data }) => ({ event, data }));
     try {
-      const { results } = await this.#call("batch:update", { updates });
+      const { results } = await this.#chains.begin().call("batch:update", { updates });
       waiting.forEach(({ resolve, reject }, index) => {
         const { ok, error, ...result } = results[index];
         if (ok) resolve(result);
@@ -45,11 +45,11 @@ export class Batch {
     }
   }
 
-  /** Send nothing of what waits, because of `reason`. */
-  close(reason) {
+  /** Send nothing of what waits: it rejects with errors as this one. */
+  close(error) {
     this.#stopTimer();
     for (const { event, reject } of this.#waiting.splice(0)) {
-      reject(new Unreachable(`${event} was not sent: ${reason}`));
+      reject(new error.constructor(`${event} was not sent: ${error.message}`));
     }
   }
 

@@ -9,6 +9,7 @@ import { Synchronizer } from "./synchronizer.js";
 /** Made by `AICodingAssistantSocket.openDocument`. It goes on over lost connections. */
 export class SharedDocument {
   #socket;
+  #chain;
   #forget;
   #replica;
   #synchronizer;
@@ -16,14 +17,15 @@ export class SharedDocument {
   #error = null;
   #waiters = [];
 
-  constructor(socket, projectId, filePath, forget) {
+  constructor(socket, chain, projectId, filePath, forget) {
     this.#socket = socket;
+    this.#chain = chain;
     this.projectId = projectId;
     this.filePath = filePath;
     this.#forget = forget;
     this.#replica = new Replica(socket.user.id, randomName());
     this.#synchronizer = new Synchronizer(this.#replica, {
-      ask: (event, payload) => socket._ask(event, { ...this.#file, ...payload }),
+      ask: (event, payload) => chain.ask(event, { ...this.#file, ...payload }),
       isLoss: (error) => error instanceof Unreachable,
       // It may have been moved meanwhile.
       opened: ({ filePath }) => (this.filePath = filePath),
@@ -89,7 +91,7 @@ export class SharedDocument {
 
   /**
    * Wait until all that was typed here is on the server's disk, however long that takes. Rejects when
-   * it never will be: with `Refused`, or with `Unreachable` after `disconnect`.
+   * it never will be: with `Refused`, with `Unreachable` after `disconnect`, or with `SessionEnded`.
    */
   async wait() {
     if (!this.isSettled && this.#error === null) {
@@ -103,7 +105,7 @@ export class SharedDocument {
     try {
       await this.wait();
       if (this.#socket.connected && this.#synchronizer.isOpen) {
-        await this.#socket._ask("file:close", this.#file);
+        await this.#chain.ask("file:close", this.#file);
       }
     } finally {
       this._giveUp(new Unreachable(`${this.filePath} was closed: open it again`));

@@ -20,6 +20,9 @@ export class Refused extends SDKError {
 /** The server cannot be reached, is gone, or did not answer in time. */
 export class Unreachable extends SDKError {}
 
+/** The program has logged out, or in as another user, before all was done that it had begun. */
+export class SessionEnded extends SDKError {}
+
 /** Codes of refusals because the server could not do it now: the same may succeed later. */
 export const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
 

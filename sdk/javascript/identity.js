@@ -1,17 +1,26 @@
 // Who the user of a client is, which is said on every connection.
 
+import { SessionEnded } from "./errors.js";
+import { insisting } from "./patience.js";
+
 /**
- * The session of a client, or the user's id in open mode. `call` sends an event, and `insist` sends it
- * again while it comes too fast.
+ * The session of a client, or the user's id in open mode. `end(error)` hears when the client is not that
+ * user's any more.
  */
 export class Identity {
-  #call;
+  #client;
+  #chains;
+  #end;
   #insist;
   #userId;
+  // Whether the user is no guest: what is a guest's becomes the next user's.
+  #isNamed = false;
 
-  constructor(call, insist, sessionId, userId) {
-    this.#call = call;
-    this.#insist = insist;
+  constructor(client, chains, end, sessionId, userId) {
+    this.#client = client;
+    this.#chains = chains;
+    this.#end = end;
+    this.#insist = insisting(client.socket, (...args) => client._ask(...args));
     this.#userId = userId;
     this.sessionId = sessionId;
     /** Who the server says that one is; null before, and for a guest in no project. */
@@ -40,7 +49,7 @@ export class Identity {
   async #presentSession() {
     try {
       const { user } = await this.#insist("auth:session", { sessionId: this.sessionId });
-      this.user = user;
+      this.#become(user);
     } catch (error) {
       if (error.code !== "UNAUTHORIZED") throw error;
       // Only a server in open mode lets somebody without a session see projects.
@@ -49,27 +58,43 @@ export class Identity {
         throw refused.code === "UNAUTHORIZED" ? error : refused;
       });
       this.user = null;
+      this.#isNamed = false;
       console.warn(`${error.message}; going on as a guest, because the server is in open mode`);
     }
   }
 
   async #presentName() {
     const { user } = await this.#insist("user:join", { userId: this.#userId });
-    this.user = user;
+    this.#become(user);
   }
 
   /** Open a session with a name and a password. */
   async login(username, password) {
-    const { user, session } = await this.#call("auth:login", { username, password });
+    await this.#client._untilIn("auth:login");
+    return this.#chains.pause(async () => {
+      const { user, session } = await this.#client._ask("auth:login", { username, password });
+      this.#become(user);
+      this.sessionId = session.id;
+      return { user, session };
+    });
+  }
+
+  #become(user) {
+    const isAnother = this.#isNamed && this.user.id !== user.id;
+    if (isAnother) this.#end(new SessionEnded("another user has logged in"));
     this.user = user;
-    this.sessionId = session.id;
-    return { user, session };
+    this.#isNamed = true;
   }
 
   /** End the session. */
   async logout() {
-    await this.#call("auth:logout");
-    this.user = null;
-    this.sessionId = undefined;
+    await this.#client._untilIn("auth:logout");
+    await this.#chains.pause(async () => {
+      await this.#client._ask("auth:logout");
+      this.user = null;
+      this.sessionId = undefined;
+      this.#isNamed = false;
+      this.#end(new SessionEnded("the session was ended"));
+    });
   }
 }

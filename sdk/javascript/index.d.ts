@@ -232,3 +232,5 @@ export class Refused extends SDKError {
   readonly details?: Record<string, unknown>;
 }
 export class Unreachable extends SDKError {}
+/** The program has logged out, or in as another user, before all was done that it had begun. */
+export class SessionEnded extends SDKError {}

@@ -2,26 +2,26 @@
 //
 // It authenticates on every connection, also after a reconnection, and then joins the projects and
 // takes the locks again that it had. Its methods wait for acknowledgements, so what they resolve to is
-// on the server's disk. It smooths what surprises in the official client: `reconnect` and its kin can
-// be listened to here, and `maxReconnectionAttempts` counts.
+// on the server's disk. Events of the official client's manager, such as `reconnect`, are heard here.
 
 import { io } from "socket.io-client";
 import { acceptAction, rejectAction } from "./actions.js";
 import { Arrivals } from "./arrivals.js";
 import { Assistant } from "./assistant.js";
 import { Batch } from "./batch.js";
+import { Chains } from "./chains.js";
+import { Unreachable } from "./errors.js";
 import { Identity } from "./identity.js";
 import { askForLock } from "./lock_request.js";
 import { listAll, search } from "./pages.js";
 import { Participation } from "./participation.js";
-import { insisting } from "./patience.js";
 import { replaceAll } from "./replacing.js";
 import { Sending } from "./sending.js";
 import { download, readText, upload } from "./transfers.js";
 import { TypingNotice } from "./typing.js";
 
 export { SharedDocument } from "./document.js";
-export { Refused, SDKError, Unreachable } from "./errors.js";
+export { Refused, SDKError, SessionEnded, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
 
 const MANAGER_EVENTS = new Set([
@@ -40,10 +40,8 @@ export class AICodingAssistantSocket {
   #sending;
   #participation;
   #assistant;
-  // Looked up each time: a program may have put another function in its place.
-  #call = (...args) => this.call(...args);
-  #ask = (...args) => this._ask(...args);
-  #batch = new Batch(this.#call);
+  #chains = new Chains(this);
+  #batch = new Batch(this.#chains);
   #typing = new TypingNotice((event, payload) => this.emit(event, payload));
 
   constructor(given = {}) {
@@ -68,8 +66,8 @@ export class AICodingAssistantSocket {
       ...options,
       autoConnect: false,
     });
-    const insist = insisting(this.#socket, this.#ask);
-    this.#identity = new Identity(this.#ask, insist, sessionId, userId);
+    const end = (error) => this.#end(error);
+    this.#identity = new Identity(this, this.#chains, end, sessionId, userId);
     const introduce = async () => {
       await this.#identity.present();
       await this.#participation.takeUp();
@@ -79,9 +77,9 @@ export class AICodingAssistantSocket {
       return this.#sending.settled(milliseconds);
     };
     this.#arrivals = new Arrivals(this.#socket, baseURL, introduce, finish);
-    this.#participation = new Participation(this.#socket, insist);
+    this.#participation = new Participation(this.#socket, this.#chains);
     this.#sending = new Sending(this.#socket);
-    this.#assistant = new Assistant(this, this.#socket, this.#participation);
+    this.#assistant = new Assistant(this, this.#socket, this.#chains, this.#participation);
     this.#socket.on("auth:session", (data) => this.#identity.hear(data));
   }
 
@@ -124,13 +122,14 @@ export class AICodingAssistantSocket {
   disconnect() {
     this.#arrivals.leave();
     this.#sending.close();
-    this.#end("disconnect() was called");
+    this.#end(new Unreachable("disconnect() was called"));
     this.#socket.disconnect();
     this.#arrivals.giveUp();
   }
 
-  /** Open a session with a name and a password; it is presented again after a reconnection. */
+  /** Open a session with a name and a password; nothing goes on that was begun as another user. */
   async login(username, password) {
+    await this.flush();
     return this.#identity.login(username, password);
   }
 
@@ -138,13 +137,13 @@ export class AICodingAssistantSocket {
   async logout() {
     await this.flush();
     await this.#identity.logout();
-    this.#end("the session was ended");
   }
 
-  #end(reason) {
-    this.#batch.close(reason);
+  #end(error) {
+    this.#chains.end(error);
+    this.#batch.close(error);
     this.#typing.close();
-    this.#participation.end(reason);
+    this.#participation.end(error);
   }
 
   // -- events
@@ -198,7 +197,9 @@ export class AICodingAssistantSocket {
    * the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
    */
   async joinProject(projectId) {
-    const result = await this.#participation.join(this.#call, projectId);
+    const chain = this.#chains.begin();
+    const result = await this.#participation.join(chain, projectId);
+    chain.check();
     this.#identity.user = result.user;
     return result;
   }
@@ -209,12 +210,12 @@ export class AICodingAssistantSocket {
    * a page.
    */
   async listAll(event, payload = {}, after = undefined) {
-    return listAll(this.#call, event, payload, after);
+    return listAll(this.#chains.begin().call, event, payload, after);
   }
 
   /** Read a file of any size, part by part: `{filePath, content, size, hash, file?}`. */
   async readFile(projectId, filePath, { versionId, saveId } = {}) {
-    return readText(this.#call, { projectId, filePath, versionId, saveId });
+    return readText(this.#chains.begin().call, { projectId, filePath, versionId, saveId });
   }
 
   /**
@@ -222,7 +223,7 @@ export class AICodingAssistantSocket {
    * `mediaType` it is a text.
    */
   async downloadFile(projectId, filePath, { versionId, saveId } = {}) {
-    return download(this.#call, { projectId, filePath, versionId, saveId });
+    return download(this.#chains.begin().call, { projectId, filePath, versionId, saveId });
   }
 
   /**
@@ -231,7 +232,8 @@ export class AICodingAssistantSocket {
    * at all: after an `Unreachable` it may be called again.
    */
   async uploadFile(projectId, filePath, given, { overwrite = false, baseRevision } = {}) {
-    return upload(this.#call, { projectId, filePath, overwrite, baseRevision }, given);
+    const { call } = this.#chains.begin();
+    return upload(call, { projectId, filePath, overwrite, baseRevision }, given);
   }
 
   /**
@@ -268,7 +270,7 @@ export class AICodingAssistantSocket {
    * those of `project:search`, such as `{isRegex: true, include: ["*.js"]}`.
    */
   async search(projectId, query, options = {}) {
-    return search(this.#call, { ...options, projectId, query });
+    return search(this.#chains.begin().call, { ...options, projectId, query });
   }
 
   /**
@@ -277,8 +279,7 @@ export class AICodingAssistantSocket {
    * options are those of `search`.
    */
   async replace(projectId, query, replacement, options = {}) {
-    const found = await this.search(projectId, query, { ...options, replacement });
-    return replaceAll(this, projectId, found);
+    return replaceAll(this, this.#chains.begin(), { ...options, projectId, query, replacement });
   }
 
   /** Make a file what it was at a save of its history, which `listAll("history:list", …)` has. */
@@ -297,8 +298,6 @@ export class AICodingAssistantSocket {
    * `await using document = await socket.openDocument(…)` it is closed at the end.
    */
   async openDocument(projectId, filePath) {
-    if (!this.#participation.projects.has(projectId)) await this.joinProject(projectId);
-    await this._untilIn("file:open");
     return this.#participation.open(this, projectId, filePath);
   }
 
@@ -312,8 +311,9 @@ export class AICodingAssistantSocket {
    * `lockFile` has it at once. The server waits a minute for the holder.
    */
   async askForLock(projectId, filePath) {
-    const outcome = await askForLock(this.#socket, this.#call, { projectId, filePath });
-    return outcome === "handed-over";
+    const chain = this.#chains.begin();
+    const outcome = await askForLock(this.#socket, chain.call, { projectId, filePath });
+    return chain.confirm(outcome === "handed-over");
   }
 
   // -- people
@@ -362,12 +362,12 @@ export class AICodingAssistantSocket {
    * Refused of VERSION_CONFLICT if the file has changed since.
    */
   async acceptAction(projectId, response, action) {
-    return acceptAction(this.#call, projectId, response, action);
+    return acceptAction(this.#chains.begin().call, projectId, response, action);
   }
 
   /** Say that what an action of a response proposes is not wanted: it is not offered again. */
   async rejectAction(projectId, response, action) {
-    await rejectAction(this.#call, projectId, response, action);
+    await rejectAction(this.#chains.begin().call, projectId, response, action);
   }
 
   // -- what is sent often

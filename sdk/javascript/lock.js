@@ -1,11 +1,15 @@
 // A lock on a file that one holds. With `await using` it is released at the end of the block.
 
+import { SessionEnded } from "./errors.js";
+
 /** Made by `AICodingAssistantSocket.lockFile`. */
 export class FileLock {
   #socket;
+  #chain;
 
-  constructor(socket, projectId, lock) {
+  constructor(socket, chain, projectId, lock) {
     this.#socket = socket;
+    this.#chain = chain;
     this.projectId = projectId;
     this.lock = lock;
     this.held = true;
@@ -26,7 +30,7 @@ export class FileLock {
     await this.#socket._untilIn("file:change");
     const file = { path: this.filePath, action, content };
     const { projectId, token: lockToken } = this;
-    return this.#socket.call("file:change", { projectId, file, lockToken });
+    return this.#chain.call("file:change", { projectId, file, lockToken });
   }
 
   /** Release the lock; does nothing if it is gone already, or if somebody else has it by now. */
@@ -38,7 +42,7 @@ export class FileLock {
     } finally {
       this.held = false;
     }
-    await this._giveBack((...args) => this.#socket.call(...args));
+    await this._giveBack(this.#chain.call);
   }
 
   /** Tell the server that the lock is released. */
@@ -47,7 +51,8 @@ export class FileLock {
     try {
       await send("file:unlock", { projectId, filePath });
     } catch (error) {
-      if (error.code !== "FILE_LOCKED") throw error;
+      // Or it ended with the session.
+      if (error.code !== "FILE_LOCKED" && !(error instanceof SessionEnded)) throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 // What a client takes part in, which it takes up again on each connection.
 
 import { SharedDocument } from "./document.js";
-import { FAILURES, Refused, Unreachable, mayPass } from "./errors.js";
+import { FAILURES, Refused, SessionEnded, Unreachable, mayPass } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { addFurtherPages } from "./pages.js";
 import { persist } from "./patience.js";
@@ -13,8 +13,7 @@ const RETAKE_MILLISECONDS = 50;
 
 /**
  * The projects that a client is in, the locks that it holds, the documents that it has open, and the
- * answers that it waits for. `ask` sends an event at once, also before one is in, and again while it comes
- * too fast.
+ * answers that it waits for.
  */
 export class Participation {
   projects = new Set();
@@ -22,14 +21,14 @@ export class Participation {
   documents = new Set();
   answers = new Set();
   #socket;
-  #ask;
+  #chains;
   // The locks that are asked for, each with the tokens of locks that have ended meanwhile. Its own may
   // be one of them, since it is known only when the acknowledgement is read.
   #asked = new Set();
 
-  constructor(socket, ask) {
+  constructor(socket, chains) {
     this.#socket = socket;
-    this.#ask = ask;
+    this.#chains = chains;
     socket.on("disconnect", (reason) => this.#lose(reason));
     for (const event of ["file:edited", "file:unlocked"]) {
       socket.on(event, (data, { projectId }) => {
@@ -70,9 +69,9 @@ export class Participation {
   }
 
   /** Take up on a new connection what there was on the one before. */
-  async takeUp() {
-    await this.#enterAll();
-    for (const lock of this.locks) await this.#takeAgain(lock);
+  async takeUp(chain = this.#chains.begin()) {
+    await this.#enterAll(chain);
+    for (const lock of this.locks) await this.#takeAgain(chain, lock);
     this.#openDocuments();
   }
 
@@ -81,11 +80,12 @@ export class Participation {
     const { id } = this.#socket;
     const lasts = () => this.#socket.id === id;
     this.pause();
+    const chain = this.#chains.begin();
     try {
-      await persist(() => this.takeUp(), mayPass, lasts);
+      await persist(() => this.takeUp(chain), mayPass, lasts);
     } catch (error) {
-      // Otherwise the next connection begins anew.
-      if (!lasts()) return;
+      // Otherwise the next connection begins anew, or nothing is left of what there was.
+      if (!lasts() || error instanceof SessionEnded) return;
       console.warn(`cannot look again at what there is: ${error.message}`);
       this.#openDocuments();
     }
@@ -95,17 +95,17 @@ export class Participation {
     for (const document of this.documents) document._comeBack();
   }
 
-  async #enterAll() {
+  async #enterAll(chain) {
     const asked = [...this.answers].map(({ projectId }) => projectId);
     for (const projectId of new Set([...this.projects, ...asked])) {
-      if (projectId !== undefined) await this.enterAgain(projectId);
+      if (projectId !== undefined) await this.enterAgain(chain, projectId);
     }
   }
 
   /** Enter a project, and let the answers for it look at what it has. */
-  async enterAgain(projectId) {
+  async enterAgain(chain, projectId) {
     try {
-      const joined = await this.#ask("project:join", { projectId });
+      const joined = await chain.insist("project:join", { projectId });
       for (const answer of this.#answersOf(projectId)) answer.back(joined);
     } catch (error) {
       if (error.code !== "NOT_FOUND") throw error;
@@ -120,16 +120,16 @@ export class Participation {
     return [...this.answers].filter((answer) => answer.projectId === projectId);
   }
 
-  async #takeAgain(lock) {
+  async #takeAgain(chain, lock) {
     if (!lock.held) return void this.locks.delete(lock);
     const { projectId, filePath } = lock;
     const { lockType } = lock.lock;
     for (let attempt = 0; attempt < RETAKINGS; attempt += 1) {
       try {
         const payload = { projectId, filePath, lockType };
-        lock.lock = await this.#take(this.#ask, payload);
+        lock.lock = await this.#take(chain.insist, payload);
         // It may have been released meanwhile.
-        if (!lock.held) await lock._giveBack(this.#ask);
+        if (!lock.held) await lock._giveBack(chain.insist);
         return;
       } catch (error) {
         if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
@@ -170,10 +170,11 @@ export class Participation {
 
   // -- what is begun
 
-  /** Enter a project with `call`; resolves to all that there is to show of it. */
-  async join(call, projectId) {
-    const joined = await call("project:join", { projectId });
-    await addFurtherPages(call, projectId, joined);
+  /** Enter a project; resolves to all that there is to show of it. */
+  async join(chain, projectId) {
+    const joined = await chain.call("project:join", { projectId });
+    await addFurtherPages(chain.call, projectId, joined);
+    chain.check();
     joined.users = joined.presence.map(({ user }) => user);
     this.projects.add(projectId);
     return joined;
@@ -182,21 +183,27 @@ export class Participation {
   /** Lock a file for the `client`. */
   async lock(client, { projectId, filePath, lockType }) {
     const payload = { projectId, filePath, lockType };
-    const lock = await this.#take((...args) => client.call(...args), payload);
-    const held = new FileLock(client, projectId, lock);
+    const chain = this.#chains.begin();
+    const lock = await this.#take(chain.call, payload);
+    chain.check();
+    const held = new FileLock(client, chain, projectId, lock);
     // Those that were released are forgotten with the next one.
     for (const other of this.locks) if (!other.held) this.locks.delete(other);
     this.locks.add(held);
     return held;
   }
 
-  /** Open a file of a project that the `client` has joined. */
+  /** Open a file of a project, which the `client` joins if it has not yet. */
   async open(client, projectId, filePath) {
+    const chain = this.#chains.begin();
+    if (!this.projects.has(projectId)) await client.joinProject(projectId);
+    await client._untilIn("file:open");
+    chain.check();
     const forget = (document) => this.documents.delete(document);
-    const document = new SharedDocument(client, projectId, filePath, forget);
+    const document = new SharedDocument(client, chain, projectId, filePath, forget);
     this.documents.add(document);
     try {
-      await this.#openJoined(client, document);
+      await this.#openJoined(client, chain, document);
     } catch (error) {
       this.documents.delete(document);
       throw error;
@@ -204,12 +211,13 @@ export class Participation {
     return document;
   }
 
-  async #openJoined(client, document) {
+  async #openJoined(client, chain, document) {
     try {
       await document._open();
     } catch (error) {
       if (error.code !== "FORBIDDEN") throw error;
       // It waited for a connection, and was sent before the project was joined again on that.
+      chain.check();
       await client.joinProject(document.projectId);
       await document._open();
     }
@@ -228,14 +236,12 @@ export class Participation {
     }
   }
 
-  /** Lose everything, because of `reason`. */
-  end(reason) {
+  /** Lose everything; whoever waits for some of it gets the error. */
+  end(error) {
     for (const lock of this.locks) this.#loseLock(lock);
-    for (const document of this.documents) {
-      document._giveUp(new Unreachable(reason));
-    }
+    for (const document of this.documents) document._giveUp(error);
     this.projects.clear();
-    for (const answer of this.answers) answer.lose(reason, false);
+    for (const answer of this.answers) answer.fail(error);
   }
 }
 

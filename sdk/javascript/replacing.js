@@ -1,13 +1,16 @@
 // Putting what was found in a text into it, where it still is.
 
+import { search } from "./pages.js";
+
 /**
- * Put the replacements of what was found into its files: `[{filePath, replaced, left}]`. `client` is an
- * `AICodingAssistantSocket`.
+ * Search, and put the replacements of what is found into its files: `[{filePath, replaced, left}]`. The
+ * `client` is an `AICodingAssistantSocket`, and `chain` one of its chains.
  */
-export async function replaceAll(client, projectId, found) {
+export async function replaceAll(client, chain, payload) {
   const done = [];
-  for (const { filePath, hits } of found) {
-    const document = await client.openDocument(projectId, filePath);
+  for (const { filePath, hits } of await search(chain.call, payload)) {
+    chain.check();
+    const document = await client.openDocument(payload.projectId, filePath);
     const { text, replaced } = putIn(document.text, hits);
     document.update(() => text);
     await document.close();

@@ -115,7 +115,7 @@ export class Synchronizer {
         if (!(await this.#sendOne()) && !this.#isDue) break;
       }
     } catch (error) {
-      this.#host.failed(error);
+      if (!this.#isOver) this.#host.failed(error);
     } finally {
       this.#isSending = false;
     }
@@ -169,7 +169,7 @@ export class Synchronizer {
     const host = this.#host;
     try {
       if (!this.#isOpen) await this.#open();
-      if (this.#isAway) return false;
+      if (this.#isAway || this.#isOver) return false;
       const isOnItsWay = replica.inFlight !== null;
       const outgoing = replica.outgoing();
       if (outgoing === null) {

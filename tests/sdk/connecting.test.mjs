@@ -295,24 +295,6 @@ test("what is asked before one is in is asked as oneself, once one is", async ()
   }
 });
 
-test("nothing goes on as the one who logs in next", async () => {
-  const ada = await connected({ baseURL: sessionURL });
-  await ada.login("ada", "open sesame");
-  const { project } = await ada.call("project:create", { name: "Ended" });
-  ada.typing(project.id);
-  const queued = ada.queue("test:event", 1);
-  const sent = [];
-  ada.socket.onAnyOutgoing((event) => sent.push(event));
-  const ended = ada.logout();
-  const late = settled(ada.queue("test:event", 2));
-  await ended;
-  assert.equal((await queued).data, 1);
-  assert.equal((await late).error.message, "test:event was not sent: the session was ended");
-  ada.stopTyping(project.id);
-  await ada.flush();
-  assert.deepEqual(sent, ["batch:update", "auth:logout"]);
-});
-
 test("tells what waits for a client that does not come back", async () => {
   const ada = await connected({ userId: "user-456", reconnectionDelay: 3_600_000, reconnectionDelayMax: 3_600_000 });
   ada.socket.io.engine.close();

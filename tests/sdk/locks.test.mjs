@@ -158,7 +158,8 @@ for (const where of ["here", "elsewhere"]) {
     const lock = await ada.lockFile(project.id, path);
     await (where === "here" ? ada : first).logout();
     await until(() => !lock.held);
-    await assert.rejects(lock.write("late"), { code: "UNAUTHORIZED" });
+    const refusal = where === "here" ? { name: "SessionEnded" } : { code: "UNAUTHORIZED" };
+    await assert.rejects(lock.write("late"), refusal);
   });
 }
 

@@ -44,13 +44,19 @@ class Slow:
 async def serving(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Application, Application]]:
-    """The open server, whose assistant is `Slow`; and the other, where `ada` has a password."""
-    ada, password = User("ada", "Ada"), HASHER.hash("open sesame")
+    """The open server, and the other, where `ada` and `bob` have a password; the assistant of both
+    is `Slow`.
+    """
+    password = HASHER.hash("open sesame")
     now = "2026-01-01T00:00:00.000Z"
     async with (
         running(directory / "open") as application,
         running(directory / "required", auth_mode="required") as guarded,
     ):
-        monkeypatch.setattr(application.answers.maker, "provider", Slow())
-        await guarded.database.run(lambda c: accounts.add_user(c, ada, password, now))
+        for server in (application, guarded):
+            monkeypatch.setattr(server.answers.maker, "provider", Slow())
+        for user in (User("ada", "Ada"), User("bob", "Bob")):
+            await guarded.database.run(
+                lambda c, user=user: accounts.add_user(c, user, password, now)
+            )
         yield application, guarded

@@ -28,7 +28,9 @@ async def run(*command: str, **environment: str) -> str:
     return await output(*command, seconds=SECONDS, environment=environment, cwd=SDK)
 
 
-@pytest.mark.parametrize("story", ["connecting", "files", "locks", "answers", "pace"])
+@pytest.mark.parametrize(
+    "story", ["connecting", "files", "locks", "answers", "pace", "logging_out"]
+)
 async def test_the_sdk_against_a_server(
     story: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

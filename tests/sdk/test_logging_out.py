@@ -15,7 +15,6 @@ from server.api.records import User
 from server.projects import projects
 from server.store import accounts
 from tests.sdk.connecting import PROJECT, Connect, Servers, heard
-from tests.sdk.serving import Slow
 from tests.server.running import HASHER
 from tests.waiting import until
 
@@ -30,11 +29,8 @@ RESPONSE = cast("AiResponse", {"requestId": "r", "actions": [ACTION]})
 
 
 @pytest.fixture
-async def ada(servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Socket:
-    """Ada, logged in where Bob has a password as well."""
-    monkeypatch.setattr(servers[1].chat.maker, "provider", Slow())
-    bob, password = User("bob", "Bob"), HASHER.hash(PASSWORD)
-    await servers[1].database.run(lambda c: accounts.add_user(c, bob, password, "2026-01-01"))
+async def ada(servers: Servers, connect: Connect) -> Socket:
+    """Ada, logged in."""
     socket = await connect(None, url=servers[1].url)
     await socket.login("ada", PASSWORD)
     return socket

@@ -53,7 +53,10 @@ class Assistant:
                 await self._participation.enter_again(chain, project_id)
             try:
                 async with asyncio.timeout(timeout):
-                    return await answer.of(request_id)
+                    response = await answer.of(request_id)
+                    # A logout stops the answer before it is acknowledged.
+                    await chain.confirm()
+                    return response
             except TimeoutError:
                 stop(request_id)
                 raise Unreachable(f"no response within {timeout:g} seconds") from None

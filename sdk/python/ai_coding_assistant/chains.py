@@ -92,6 +92,16 @@ class Chain:
         if (ended := self._stay.ended) is not None:
             raise type(ended)(str(ended))
 
+    async def confirm(self) -> None:
+        """Wait until it is known whether the user stays the same.
+
+        Raises:
+            SessionEnded: another user is logged in by now, or none.
+        """
+        while not self._unchanged.is_set():
+            await self._unchanged.wait()
+        self.check()
+
     async def _follow(self, send: AsyncCall, event: str, payload: Payload | None) -> dict[str, Any]:
         while not self._unchanged.is_set():
             await self._unchanged.wait()

@@ -225,8 +225,11 @@ class Participation:
         listener = LockRequest()
         self.lock_requests.add(listener)
         try:
-            request = (await self._socket.chain().call("lock:ask", payload))["request"]
-            return await listener.answer(request["id"])
+            chain = self._socket.chain()
+            request = (await chain.call("lock:ask", payload))["request"]
+            outcome = await listener.answer(request["id"])
+            await chain.confirm()
+            return outcome
         finally:
             self.lock_requests.discard(listener)
 

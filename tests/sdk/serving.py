@@ -15,6 +15,7 @@ from server.ai.provider import ProviderError, Question
 from server.api.records import Usage, User
 from server.application import Application
 from server.store import accounts
+from server.store.connection import Connection
 from tests.server.running import HASHER, running
 
 PROPOSAL = "A **proposal**:\n\n```proposed.js\nconst proposed = 1;\n```\n"
@@ -49,14 +50,16 @@ async def serving(
     """
     password = HASHER.hash("open sesame")
     now = "2026-01-01T00:00:00.000Z"
+
+    def let_in(connection: Connection) -> None:
+        for user in (User("ada", "Ada"), User("bob", "Bob")):
+            accounts.add_user(connection, user, password, now)
+
     async with (
         running(directory / "open") as application,
         running(directory / "required", auth_mode="required") as guarded,
     ):
         for server in (application, guarded):
             monkeypatch.setattr(server.answers.maker, "provider", Slow())
-        for user in (User("ada", "Ada"), User("bob", "Bob")):
-            await guarded.database.run(
-                lambda c, user=user: accounts.add_user(c, user, password, now)
-            )
+        await guarded.database.run(let_in)
         yield application, guarded

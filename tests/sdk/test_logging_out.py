@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 import pytest
@@ -20,7 +20,7 @@ from tests.waiting import until
 
 Socket = AsyncAICodingAssistantSocket
 Deed = Callable[[Socket, str], Awaitable[object]]
-Change = Callable[[Socket], Awaitable[object]]
+Change = Callable[[Socket], Coroutine[Any, Any, object]]
 
 LARGE = "large.txt"
 PASSWORD = "open sesame"

@@ -1,5 +1,5 @@
 """What all tests share: hypothesis' settings, which files begin first, which are quick, whose
-coverage is counted, and a check that no test leaves work behind.
+coverage is counted, what of a test is told, and a check that no test leaves work behind.
 
 A forgotten task is a leak in the server or a test that ended too early, and asyncio only mentions
 it in a log line that nobody reads. So every asynchronous test fails when a task outlives it, or
@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.effort import examples, search_little
@@ -257,8 +258,20 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """In one of several processes, tell the first only how a test ended, unless it is asked for
+    durations.
+
+    Beside that there are four messages of a test, of which nobody sees anything, and they cost as
+    much as the smallest tests.
+    """
     item.config.stash[COUNTS] = is_counted(item)
+    if not hasattr(item.config, "workerinput") or item.config.getoption("durations") is not None:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

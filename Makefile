@@ -37,14 +37,16 @@ setup:  ## install all that `make test` needs: Python and Node packages, Chromiu
 
 # Both suites always run; either one's failure fails the target. The clients wait for much, so they run beside
 # the other suite, and what they print comes behind it. In a new checkout one process compiles the tests, so
-# that not each of those that run them does.
+# that not each of those that run them does. pytest-cov counts the lines again to print those that are missing,
+# which nobody asks for when there are none.
 test:  ## run the Python tests with coverage, and the official JavaScript clients
 	$(SET_UP) test
 	@failed=0; printed=$$(mktemp); \
 	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test -- --test-concurrency=2 >"$$printed" 2>&1 & \
 	clients=$$!; trap 'kill $$clients 2>/dev/null; rm -f "$$printed"' EXIT; trap 'exit 130' INT TERM; \
 	ls tests/__pycache__/conftest.*pytest*.pyc >/dev/null 2>&1 || $(BIN)/python -m pytest --collect-only -qq >/dev/null; \
-	$(BIN)/python -m pytest --cov --numprocesses auto --dist worksteal || failed=1; \
+	$(BIN)/python -m pytest --cov --cov-report= --numprocesses auto --dist worksteal || \
+		{ failed=1; $(BIN)/coverage report; }; \
 	wait $$clients || failed=1; \
 	cat "$$printed"; \
 	exit $$failed

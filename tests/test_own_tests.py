@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DECLARATIONS = {
     "engineio_min/http/host.py",
     "engineio_min/protocol/phases.py",
-    "engineio_min/transports/host.py",
+    "engineio_min/transports/mounted.py",
     "socketio_min/protocol/handshake.py",
     "socketio_min/server/connection_host.py",
 }

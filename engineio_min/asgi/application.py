@@ -23,7 +23,7 @@ from engineio_min.asgi.exchange import AsgiExchange
 from engineio_min.asgi.scope import Receive, Scope, Send, possible_paths
 from engineio_min.asgi.websocket import AsgiWebSocket
 from engineio_min.errors import UsageError
-from engineio_min.transports.host import Mounted
+from engineio_min.transports.mounted import Mounted
 
 
 class AsgiApplication:

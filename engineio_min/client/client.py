@@ -17,7 +17,7 @@ from typing import NamedTuple, Unpack
 from engineio_min.client.address import parse_url, request_target
 from engineio_min.client.http import HttpClient
 from engineio_min.client.options import ClientOptions, ClientOptionValues
-from engineio_min.client.polling import Polling
+from engineio_min.client.polling import ClientPolling
 from engineio_min.client.stream import Stream
 from engineio_min.client.tasks import Tasks
 from engineio_min.client.websocket import ClientWebSocket, PacketSink, open_websocket
@@ -76,7 +76,7 @@ class Client:
         self._end_of_turn: EndOfTurn
         self._timer: Timer
         self._http: HttpClient
-        self._polling: Polling
+        self._polling: ClientPolling
         self._stream: Stream
         # How each transport begins, and sends what is queued.
         self._carried: dict[str, Carried]
@@ -128,7 +128,7 @@ class Client:
         self.session = ClientSession(
             transport, options.timing, self._loop.time(), self._end_of_turn.ask
         )
-        self._polling = Polling(
+        self._polling = ClientPolling(
             self.session,
             self._http,
             partial(self._target, POLLING),

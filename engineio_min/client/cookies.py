@@ -10,6 +10,7 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 
 MAX_COOKIES = 50
+# Characters of one `Set-Cookie`.
 MAX_SIZE = 4_096
 
 

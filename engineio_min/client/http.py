@@ -28,8 +28,10 @@ from engineio_min.errors import ConnectionFailed, UsageError
 from engineio_min.http.limits import MAX_FRAMING
 from engineio_min.request import add_header
 
-# The shortest usual keep-alive time of servers is 5 seconds.
+# Seconds that a connection may idle and still be used: the shortest usual keep-alive time of
+# servers is 5.
 IDLE_LIMIT = 4.0
+# Bytes of the headers of an answer.
 MAX_HEADER_BLOCK = 16_384
 MAX_HEADERS = 100
 # How much of a refusal's body an error tells, in characters.

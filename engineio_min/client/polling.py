@@ -15,7 +15,7 @@ from engineio_min.protocol.client_session import ClientSession
 from engineio_min.protocol.packets import Packet, decode_payload, encode_payload
 
 
-class Polling:
+class ClientPolling:
     """The polls and posts of one session.
 
     `target` gives the target of the next request. `receive(packets)` takes what a poll brings,

@@ -24,7 +24,7 @@ from engineio_min.protocol.client_frames import ClientMessageStream
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
-# As on the server's side.
+# Pongs that may wait for a server that does not read them; as on the server's side.
 MAX_PENDING_PONGS = 16
 
 

@@ -10,7 +10,7 @@ from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import Admission
 from engineio_min.timer import Timer
-from engineio_min.transports.host import Mounted
+from engineio_min.transports.mounted import Mounted
 
 
 class Handover(Protocol):

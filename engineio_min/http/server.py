@@ -21,7 +21,7 @@ from engineio_min.limits.addresses import parse_ip
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.timer import Timer
-from engineio_min.transports.host import Mounted
+from engineio_min.transports.mounted import Mounted
 
 if TYPE_CHECKING:
     import ssl

@@ -20,7 +20,7 @@ from engineio_min.protocol.frame_heads import (
 )
 from engineio_min.protocol.packets import LONG, LongText, Packet
 
-# Empty fragments cost memory too, and never reach a limit on bytes.
+# Frames of one message: empty ones cost memory too, and never reach a limit on bytes.
 MAX_FRAMES = 1_024
 NOT_UTF8 = "got text that is not UTF-8"
 

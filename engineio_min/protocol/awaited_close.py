@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engineio_min.protocol.frame_heads import frame_size
+from engineio_min.protocol.frame_heads import OPCODE_BITS, frame_size
 
-_OPCODE: Final = 0x0F
 _CLOSE: Final = 0x08
 
 
@@ -47,6 +46,6 @@ class AwaitedClose:
             size = frame_size(data, position)
             if position >= share or size is None:
                 break
-            self._is_close = data[position] & _OPCODE == _CLOSE
+            self._is_close = data[position] & OPCODE_BITS == _CLOSE
             self._missing = size
         return position

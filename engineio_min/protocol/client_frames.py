@@ -15,13 +15,15 @@ from websockets.protocol import CLIENT
 from websockets.speedups import apply_mask
 
 from engineio_min.protocol.assembler import NOT_UTF8
-from engineio_min.protocol.frame_heads import frame_size
+from engineio_min.protocol.frame_heads import (
+    FINAL_BINARY,
+    FINAL_TEXT,
+    MASKED,
+    OPCODE_BITS,
+    frame_size,
+)
 from engineio_min.protocol.frame_reader import FrameReader
 from engineio_min.protocol.packets import Packet
-
-_FINAL_TEXT = 0x81
-_FINAL_BINARY = 0x82
-_MASKED = 0x80
 
 # The bytes of the lengths that do not fit into the second byte of a head.
 _LENGTH_SIZES = {126: 2, 127: 8}
@@ -113,14 +115,14 @@ class ClientMessageStream:
             if stop > end or length > self._max_size:
                 break
             first = data[position]
-            if first == _FINAL_TEXT:
+            if first == FINAL_TEXT:
                 try:
                     messages.append(data[start:stop].decode())
                 except UnicodeDecodeError:
                     self.needs_attention = True
                     self._make_reader().fail(CloseCode.INVALID_DATA, NOT_UTF8)
                     return stop
-            elif first == _FINAL_BINARY:
+            elif first == FINAL_BINARY:
                 messages.append(data[start:stop])
             else:
                 break
@@ -194,21 +196,21 @@ class ClientMessageStream:
         """Return the frame of a packet, masked, and compressed if that was agreed on (RFC 7692)."""
         if isinstance(packet, str):
             data = packet.encode("utf-8", "replace")
-            first = _FINAL_TEXT
+            first = FINAL_TEXT
         else:
             data = packet
-            first = _FINAL_BINARY
+            first = FINAL_BINARY
         if compress and self._extensions:
-            frame = Frame(Opcode(first & 0x0F), data)
+            frame = Frame(Opcode(first & OPCODE_BITS), data)
             return frame.serialize(mask=True, extensions=self._extensions)
         key = self._mask_key()
         size = len(data)
         if size < 126:
-            head = bytes((first, _MASKED | size))
+            head = bytes((first, MASKED | size))
         elif size < 65_536:
-            head = bytes((first, _MASKED | 126)) + size.to_bytes(2, "big")
+            head = bytes((first, MASKED | 126)) + size.to_bytes(2, "big")
         else:
-            head = bytes((first, _MASKED | 127)) + size.to_bytes(8, "big")
+            head = bytes((first, MASKED | 127)) + size.to_bytes(8, "big")
         return head + key + apply_mask(data, key)
 
     @property

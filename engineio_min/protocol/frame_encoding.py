@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engineio_min.protocol.frame_heads import FINAL_BINARY, FINAL_TEXT
 from engineio_min.protocol.packets import LongText, Packet
 from engineio_min.protocol.shares import STREAM_SHARE
 
-_FINAL_TEXT = 0x81
-_FINAL_BINARY = 0x82
 # The heads of frames below 126 bytes, by their length.
-_TEXT_HEADS = tuple(bytes((_FINAL_TEXT, size)) for size in range(126))
-_BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
+_TEXT_HEADS = tuple(bytes((FINAL_TEXT, size)) for size in range(126))
+_BINARY_HEADS = tuple(bytes((FINAL_BINARY, size)) for size in range(126))
 
 
 class Encoder(Protocol):

@@ -16,14 +16,17 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol, Side
 
 from engineio_min.protocol.assembler import MessageAssembler, MessageRefused
-from engineio_min.protocol.frame_heads import FIRST_FRAGMENTS, LATER_FRAGMENTS
+from engineio_min.protocol.frame_heads import (
+    FINAL_CLOSE,
+    FIRST_FRAGMENTS,
+    LATER_FRAGMENTS,
+    OPCODE_BITS,
+)
 from engineio_min.protocol.large_frame import LARGE_HEAD, LargeFrame, large_frame
 from engineio_min.protocol.packets import Packet
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
-_OPCODE = 0x0F
 _CONTROL = 0x08
-_FINAL_CLOSE = 0x88
 _LONGEST_HEAD = 14
 
 
@@ -76,13 +79,13 @@ class FrameReader:
         the text is too large.
         """
         first = data[position]
-        if first & _OPCODE == Opcode.TEXT:
+        if first & OPCODE_BITS == Opcode.TEXT:
             try:
                 self._assembler.check_text(size - _LONGEST_HEAD)
             except MessageRefused as error:
                 self.fail(error.code, error.reason)
                 return position
-        if first == _FINAL_CLOSE and self._assembler.begun:
+        if first == FINAL_CLOSE and self._assembler.begun:
             # A close frame may come between fragments (section 5.4) and is answered like any other;
             # websockets would call the message incomplete and fail the connection.
             self._assembler.give_up()

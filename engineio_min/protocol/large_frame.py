@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engineio_min.protocol.frame_heads import BINARY, CONT, TEXT
+from engineio_min.protocol.frame_heads import BINARY, CONT, FINAL_BINARY, FINAL_TEXT, TEXT
 from engineio_min.protocol.masking import apply_mask
 from engineio_min.protocol.shares import LARGE_SHARE
 
@@ -18,7 +18,7 @@ LARGE_HEAD: Final = 10
 
 _MASK: Final = 4
 _MASKED_AND_LARGE: Final = 0xFF
-_STARTS: Final = {0x01: TEXT, 0x02: BINARY, 0x81: TEXT, 0x82: BINARY}
+_STARTS: Final = {0x01: TEXT, 0x02: BINARY, FINAL_TEXT: TEXT, FINAL_BINARY: BINARY}
 _CONTINUATIONS: Final = {0x00: CONT, 0x80: CONT}
 
 

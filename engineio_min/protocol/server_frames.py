@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING
 
 from engineio_min.protocol.assembler import NOT_UTF8
 from engineio_min.protocol.awaited_close import AwaitedClose
-from engineio_min.protocol.frame_heads import FRAGMENTS, INVALID_DATA, frame_size
+from engineio_min.protocol.frame_heads import (
+    FINAL_BINARY,
+    FINAL_CLOSE,
+    FINAL_PING,
+    FINAL_PONG,
+    FINAL_TEXT,
+    FRAGMENTS,
+    INVALID_DATA,
+    frame_size,
+)
 from engineio_min.protocol.masking import apply_mask
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.shares import READ_SHARE
@@ -33,11 +42,6 @@ if TYPE_CHECKING:
 
     from engineio_min.protocol.frame_reader import FrameReader
 
-_FINAL_TEXT = 0x81
-_FINAL_BINARY = 0x82
-_FINAL_CLOSE = 0x88
-_FINAL_PING = 0x89
-_FINAL_PONG = 0x8A
 # Functions that take a short frame apart, by its second byte, which is 128 plus its length. Each
 # returns the first byte, the mask and the payload: one call instead of two slices, which fails if
 # the frame is not whole. None for other frames.
@@ -158,14 +162,14 @@ class ServerMessageStream:
                 mask, masked = data[position + 4 : position + 8], data[position + 8 : stop]
             else:
                 break
-            if first == _FINAL_TEXT:
+            if first == FINAL_TEXT:
                 try:
                     text = apply_mask(masked, mask).decode()
                 except UnicodeDecodeError:
                     self.fail(INVALID_DATA, NOT_UTF8)
                     return stop
                 messages.append(text)
-            elif first == _FINAL_BINARY:
+            elif first == FINAL_BINARY:
                 messages.append(apply_mask(masked, mask))
             else:
                 break
@@ -223,9 +227,9 @@ class ServerMessageStream:
             if unpack is None or stop > end:
                 break
             first = data[position]
-            if first != _FINAL_PONG:
+            if first != FINAL_PONG:
                 _, mask, masked = unpack(data, position)
-                if first == _FINAL_PING:
+                if first == FINAL_PING:
                     self._answer_ping(apply_mask(masked, mask))
                 elif first in FRAGMENTS:
                     reader = self._reader or self._make_reader()
@@ -249,7 +253,7 @@ class ServerMessageStream:
             # Pings that were split went to the reader, and came earlier.
             self._short_pings += reader.pings
             pongs += b"".join(reader.control())
-        pongs.append(_FINAL_PONG)
+        pongs.append(FINAL_PONG)
         pongs.append(len(data))
         pongs += data
         self._short_pings += 1
@@ -258,7 +262,7 @@ class ServerMessageStream:
         """Take a close frame as nearly every client sends it: whole, with the code 1000, 1001 or
         none, and no reason.
         """
-        if data[position] != _FINAL_CLOSE:
+        if data[position] != FINAL_CLOSE:
             return False
         frame = data[position : position + 8]
         if len(frame) >= 6 and frame[1] == 0x80:
@@ -269,7 +273,7 @@ class ServerMessageStream:
                 return False
         else:
             return False
-        self._control += (bytes((_FINAL_CLOSE, len(code))) + code, b"")
+        self._control += (bytes((FINAL_CLOSE, len(code))) + code, b"")
         self._close_sent = self._close_received = self.needs_attention = True
         self.only_fast_frames = False
         return True
@@ -327,7 +331,7 @@ class ServerMessageStream:
         if self._reader is None:
             self._close_sent = True
             self.only_fast_frames = False
-            self._control += (bytes((_FINAL_CLOSE, 0)),)
+            self._control += (bytes((FINAL_CLOSE, 0)),)
         else:
             self._reader.close()
 

@@ -154,7 +154,7 @@ class Session:
         self._attended = False
         # Whether the driver reads nothing.
         self._unheard = False
-        # When the peer was last seen to take something, while nothing waits to carry packets.
+        # Since when the peer has taken nothing, while nothing waits to carry packets.
         self.behind_since = NEVER
         self.events = _NO_EVENTS
         self._timing = timing
@@ -306,7 +306,7 @@ class Session:
         self._end(SLOW_CONSUMER, description)
 
     def block(self, now: float) -> None:
-        """Note that nothing waits to carry packets, or that the peer has just taken something."""
+        """Note that nothing waits to carry packets; the peer's time to take any begins at `now`."""
         self.waiting = False
         self.behind_since = now
 

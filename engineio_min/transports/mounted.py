@@ -1,4 +1,7 @@
-"""What a host asks of an Engine.IO server. The hosts are `http/`, our own HTTP/1.1, and `asgi/`."""
+"""What a host asks of an Engine.IO server that is mounted on it.
+
+The hosts are `http/`, our own HTTP/1.1, and `asgi/`, for any ASGI 3 host.
+"""
 
 from __future__ import annotations
 

@@ -46,6 +46,9 @@ async def open_websocket(
 ) -> ClientWebSocket:
     """Open a WebSocket; it reads nothing before `start`.
 
+    Messages of `deflate_threshold` bytes and more are compressed if the server agrees, None for
+    none.
+
     Raises:
         ConnectionFailed: there is no connection, or the answer is no WebSocket handshake's (RFC
         6455, section 4.1).
@@ -76,7 +79,10 @@ def _agreed_extensions(handshake: ClientProtocol, response: HttpResponse) -> lis
 
 
 class ClientWebSocket(asyncio.Protocol):
-    """A WebSocket that carries a session, or a candidate for it."""
+    """A WebSocket that carries a session, or a candidate for it.
+
+    `max_size` is the most bytes of a message that comes.
+    """
 
     def __init__(
         self,

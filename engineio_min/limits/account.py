@@ -52,7 +52,7 @@ class Holder(Protocol):
         """Return who owns the bytes besides the holder itself."""
 
     def let_go(self) -> None:
-        """Hold as little as can be, and end what it was for."""
+        """Drop all bytes that can be dropped, and end what they were held for."""
 
 
 class Account:

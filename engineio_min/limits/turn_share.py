@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import Final
 
 MOST: Final = 131_072
-"""Bytes of large reads that a turn takes, before the last: 2 ms of JSON."""
+"""Bytes after which a turn takes no more large reads: 2 ms of JSON."""
 MOST_SECONDS: Final = 0.002
-"""Time that a turn takes for those that have waited, before the last."""
+"""Seconds after which a turn takes no more of the reads that have waited."""
 
 
 class TurnShare:
@@ -38,15 +38,15 @@ class TurnShare:
         # Whether `_turn` is called in the next turn.
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        # How many waited when `_turn` asked for its next call: those that come afterwards may come
-        # in the turn of that call, and go on in a later one. None if a read asked for the call.
+        # How many waited when `_turn` asked for its next call. Those that come afterwards may come
+        # in the very turn of that call, so they go on in a later one. None if a read asked for it.
         self._due: int | None = None
 
     def begin(
         self, call_soon: Callable[[Callable[[], None]], object], now: Callable[[], float]
     ) -> None:
-        """Have what is to be done in the next turn called by `call_soon` of the event loop, whose
-        clock is `now`, in seconds.
+        """Begin on an event loop: `call_soon` calls a function in its next turn, `now` returns its
+        time in seconds.
         """
         self._call_soon = call_soon
         self._now = now

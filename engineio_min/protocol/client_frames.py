@@ -50,10 +50,10 @@ _STOCK = 4_096
 class ClientMessageStream:
     """The client's end of a WebSocket after its handshake.
 
-    `random(count)` returns bytes that no one can foresee, as `os.urandom` does. `needs_attention`
-    means what it means in `ServerMessageStream`. A client trusts its server not to flood it: a call
-    takes all that was read, and there is no fast path for pings, fragments and the one closing
-    handshake.
+    `max_size` is the most bytes of a message. `random(count)` returns bytes that no one can
+    foresee, as `os.urandom` does. `needs_attention` means what it means in `ServerMessageStream`. A
+    client trusts its server not to flood it: a call takes all that was read, and there is no fast
+    path for pings, fragments and the one closing handshake.
     """
 
     __slots__ = (

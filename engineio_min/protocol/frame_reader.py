@@ -33,9 +33,10 @@ _LONGEST_HEAD = 14
 class FrameReader:
     """Reads the frames of one end that are not of the common kind.
 
-    `missing` is how many bytes of the frame that was begun have not come. `long_texts`: see
-    `MessageAssembler`. `failure` says why the connection failed. `pings` counts the pings answered
-    in what `control` returns next.
+    `max_size` is the most bytes of a message; for `max_text` and `long_texts` see
+    `MessageAssembler`. `missing` counts the bytes of the begun frame that have not come. `failure`
+    says why the connection failed. `pings` counts the pings answered in what `control` returns
+    next.
     """
 
     __slots__ = (

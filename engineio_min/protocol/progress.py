@@ -13,7 +13,10 @@ LOOKS = 4
 
 
 class Progress:
-    """What waited for a peer at the last look, to compare with what waits at the next."""
+    """What waited for a peer at the last look, to compare with what waits at the next.
+
+    The arguments are those of `silence`, at the first look.
+    """
 
     __slots__ = ("_confirmed", "_since", "_unsent")
 

@@ -163,12 +163,12 @@ class Session:
         self._woken_for = woken_for
         self.queued = _NO_PACKETS
         self._buffered = 0
-        # The bytes of `_buffered` above which there is something to do.
+        # If more bytes are buffered, the driver is told, or the session ends.
         self._mark = min(FIRST_MARK, timing.max_buffered)
         # The bytes that the server holds because of the buffer, roughly; 0 while they are few.
         self.held = 0
         self._awaiting_pong = False
-        # True while the next packet has an effect besides itself: it refreshes the ping's deadline.
+        # Whether the next packet, of any type, gives the peer more time for its pong.
         self._refreshable = False
         self._upgrade_deadline = NEVER
         self._heartbeat = self.deadline = now + timing.ping_interval

@@ -20,12 +20,12 @@ from server.store.held_locks import (
     GRANTS_OF_A_START,
     Grant,
     Held,
+    check_compatible,
     check_count,
     check_edit,
     check_others,
     check_token,
     exclusive_among,
-    possible,
     refusal,
 )
 from server.store.store import Store
@@ -55,7 +55,7 @@ class Locks:
     ) -> Grant:
         """Lock a file; see `LockKeeper`."""
         holders = self._files.get((project_id, path), {}).values()
-        own, replaced = possible(holders, lock_type, user, socket_id)
+        own, replaced = check_compatible(holders, lock_type, user, socket_id)
         if own is not None and own.lock_type == lock_type:
             return Grant(own, False, [])
         if own is None and not replaced:

@@ -31,7 +31,7 @@ _SELECT: Final = (
 
 
 def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change:
-    """Put a file that is there into the bin."""
+    """Put an existing file into the bin."""
     tree = trees.new(connection)
     (size,) = connection.execute(
         f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? AND path = ? "
@@ -50,8 +50,8 @@ def throw_folder(
     new: Deletion,
     done: Callable[[Collection[Change]], object],
 ) -> Steps[list[Change]]:
-    """Put a folder into the bin. Return its files, which are gone. `done` is called with them in
-    the last step.
+    """Put a folder into the bin. Return the changes: its files are gone. `done` is called with them
+    in the last step, and may raise to refuse all of it.
 
     Raises:
         EventError: there is no such folder (`NOT_FOUND`).
@@ -87,8 +87,8 @@ def restore(
     now: str,
     done: Callable[[Collection[Change]], object],
 ) -> Steps[list[Change]]:
-    """Take a deletion out of the bin, to where it was or to the path `target`. Return its files.
-    `done` is called with them in the last step.
+    """Put the files of a deletion back: to the path that they had, or to `target`. Return the
+    changes. `done` is called with them in the last step, and may raise to refuse all of it.
 
     Raises:
         EventError: it is not there (`NOT_FOUND`), or something else is at its path
@@ -106,7 +106,7 @@ def restore(
         Flow(thrown, tree, cut=len(deleted.path), prefix=path, author=author),
     ]
     found = yield from folders.flow(connection, project_id, flows, path)
-    # The deletion may have been taken out, or have made room for another one, meanwhile.
+    # Meanwhile the deletion may have been restored, or have made room for another one.
     deletion(connection, project_id, deletion_id)
     counted = folders.counted(found)
     sums = trees.finish_counted(connection, tree, *counted, present)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, Final, Protocol
 
 ALL: Final = 2**53
-"""The limit of a statement that is to find everything: more rows than there ever are."""
+"""The `LIMIT` of a statement that is to find all rows: more than there ever are."""
 FUTURE: Final = 2**53
-"""A sequence after that of every row."""
+"""A sequence number greater than that of every row."""
 
 
 class Rows(Protocol):
@@ -43,8 +43,8 @@ class Connection(Protocol):
         ...
 
     def send(self, statement: str, values: Sequence[Any] = ..., /) -> None:
-        """Carry out a statement of which nobody needs a result, together with the next one that
-        has one, or at the end of the piece of work: PostgreSQL is asked once for all of them.
+        """Carry out a statement whose result nobody needs: together with the next statement that
+        has a result, or at the end of the piece of work. So PostgreSQL is asked once for several.
         """
         ...
 
@@ -54,22 +54,21 @@ class Connection(Protocol):
 
 
 def each(body: str, values: Sized, before: int) -> str:
-    """Return a statement that selects the rows of each value: `body` has `{}` in its place. The
-    values come after `before` others, `?1` and so on.
+    """Return a statement that selects the rows of each value; `{}` in `body` stands for the value.
+    The placeholders of the values follow `before` others, which are `?1` and so on.
 
-    Each finds its rows by an index. For `IN (…)` PostgreSQL reads a whole tree as long as it does
-    not know how large that is.
+    Each value finds its rows by an index. For `IN (…)` PostgreSQL would read a whole tree, as long
+    as it does not know how large the tree is.
     """
     numbers = range(before + 1, before + 1 + len(values))
     return " UNION ALL ".join(body.format(f"?{number}") for number in numbers)
 
 
 def add_rows(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Carry out an `INSERT` once for all rows: their values take the place of `{}` in it. Where it
-    updates rows that are there, no two rows may be for the same one.
+    """Carry out one `INSERT` for all rows, whose values take the place of `{}`. If the statement
+    updates rows that are there, no two of `rows` may be for the same one.
 
-    PostgreSQL does a statement for each of fifty rows, and each with its checks, in 5 ms, and one
-    for all of them in less than 2.
+    PostgreSQL takes 5 ms for fifty statements of one row, and less than 2 for one of fifty rows.
     """
     if rows:
         row = f"({', '.join('?' * len(rows[0]))})"
@@ -78,4 +77,4 @@ def add_rows(connection: Connection, statement: str, rows: Sequence[Sequence[Any
 
 
 Check = Callable[[Connection], object]
-"""What may refuse a change, in its transaction and before it."""
+"""Is called in the transaction of a change, before the change, and may raise to refuse it."""

@@ -1,6 +1,6 @@
-"""The files of a project. A content is stored once, by its hash, and is deleted with its last user.
+"""The files of a project, as rows of its tree. Each row names the hash of the file's content.
 
-How long contents are stored is told in `parts`.
+A content is stored once, however many files have it, and is deleted with the last of them: `parts`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 CheckMany = Callable[[Connection, Collection[Change]], object]
-"""Is called with changes that are about to be done, on the database's thread, and may raise."""
+"""Is called on the database's thread with changes that are about to be done, and may raise."""
 
 
 def files(
@@ -59,8 +59,8 @@ def files(
 
 
 def paths(connection: Connection, project_id: str, among: Collection[str]) -> list[str]:
-    """Return the paths of the files that are `among` these paths or in folders at them, in order.
-    Return the paths of all files if "" is among them, or many are.
+    """Return, in order, the paths of the files at the paths `among`, or in folders at them. Return
+    the paths of all files if `among` has "", or more than `_MOST_LOOKED_UP` paths.
     """
     tree = trees.of_project(connection, project_id)
     if "" in among or len(among) > _MOST_LOOKED_UP:
@@ -70,7 +70,7 @@ def paths(connection: Connection, project_id: str, among: Collection[str]) -> li
         return [path for (path,) in rows]
     found: set[str] = set()
     for path in among:
-        # A name that is not UTF-8 is not that of a file of a project.
+        # A project has no file whose name is not UTF-8.
         with contextlib.suppress(UnicodeEncodeError):
             inside = connection.execute(
                 "SELECT path FROM tree_files WHERE tree = ?1 AND path = ?2 UNION ALL "
@@ -125,8 +125,9 @@ def write(
     now: str,
     edited: bool = False,
 ) -> Change:
-    """Create a file, or give it another content. What kind of file bytes are is recognised.
-    `edited`: by people who type together.
+    """Create a file, or give it another content. The media type of bytes is recognised.
+
+    edited: by people who type together.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
@@ -150,7 +151,7 @@ def put(
     edited: bool = False,
 ) -> Change:
     """Create a file with a stored content, or give the content to a file. The file's history has
-    both contents.
+    the content of before and this one.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
@@ -163,7 +164,7 @@ def put(
     put_rows(connection, tree, [file_now])
     trees.touch(connection, project_id, path)
     if before is None or before.hash != content_hash:
-        # The content of before stays in the history, or is released by it.
+        # The history keeps the content of before, or releases it.
         saves.keep(connection, project_id, before, file_now, edited=edited)
     return Change(path, file_now, created=before is None)
 
@@ -183,7 +184,7 @@ def check_creatable(connection: Connection, project_id: str, path: str) -> None:
 
 
 def move(connection: Connection, project_id: str, path: str, target: str) -> File:
-    """Give a file that is there another path, at which there is none; return it."""
+    """Give an existing file another path, at which there is nothing. Return the file."""
     tree, _ = count_changes(connection, project_id)
     row = connection.execute(
         f"UPDATE tree_files SET path = ? WHERE tree = ? AND path = ? RETURNING {_COLUMNS}",
@@ -196,7 +197,7 @@ def move(connection: Connection, project_id: str, path: str, target: str) -> Fil
 
 
 def delete(connection: Connection, project_id: str, path: str) -> Change:
-    """Delete a file that is there."""
+    """Delete an existing file."""
     tree, _ = count_changes(connection, project_id)
     row = connection.execute(
         f"DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING {_COLUMNS}", (tree, path)
@@ -246,12 +247,12 @@ def grow(connection: Connection, tree: int, count: int, size: int) -> None:
 
 
 def put_rows(connection: Connection, tree: int, files: Sequence[File]) -> None:
-    """Make files of a tree these ones. Nothing else is counted or kept."""
+    """Put files into a tree, in place of those at their paths. Nothing is counted, no history."""
     add_rows(connection, _PUT, [_row(tree, file) for file in files])
 
 
 def delete_rows(connection: Connection, tree: int, paths: Sequence[str]) -> None:
-    """Take files out of a tree. Nothing else is counted or kept."""
+    """Take files out of a tree. Nothing is counted, no history."""
     connection.executemany(
         "DELETE FROM tree_files WHERE tree = ? AND path = ?", [(tree, path) for path in paths]
     )

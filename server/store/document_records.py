@@ -23,8 +23,8 @@ class Since(NamedTuple):
 class Opened(NamedTuple):
     """A document as a client gets it: all of its text, or the updates since what the client has.
 
-    path: the one that the file has by now. number: of the last change of the client's editor.
-    merged: updates that nobody has heard of yet.
+    path: the present path of the file. number: the number of the last change by the client's
+    editor. merged: updates of which nobody was told yet.
     """
 
     path: str
@@ -40,7 +40,8 @@ class Opened(NamedTuple):
 class Edited(NamedTuple):
     """The result of an edit. It has no update if the edit was done before, or comes too late.
 
-    version: the present one. steps: sections that were gone through. unsaved: see `Authority`.
+    version: the present version. steps: how many sections were gone through. unsaved: see
+    `Authority.unsaved`.
     """
 
     update: Update | None
@@ -53,8 +54,8 @@ class Edited(NamedTuple):
 class Replaced(NamedTuple):
     """A file that was given another content, and the updates of its document by that.
 
-    text: the content as it is now, None if it has not changed or the file is gone. It differs from
-    what was given if unsaved edits were merged into it.
+    text: the content as it is now, None if it has not changed, is no text at hand, or the file is
+    gone. It differs from the given content if unsaved edits were merged into it.
     """
 
     change: contents.Change

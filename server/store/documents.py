@@ -38,9 +38,10 @@ _MAX_BYTES: Final = 4 * MAX_TEXT
 
 
 class Documents:
-    """The documents of a database, for its thread alone. At most `most` units are in memory.
+    """The documents of a database, for its thread alone. At most `most` UTF-16 units are in memory.
 
-    All methods but `move_folder` raise `StepsFirst` where documents are on their way.
+    All methods but `move_folder` raise `StepsFirst` while many documents of the project have not
+    followed a moved folder yet; see `document_moves`.
     """
 
     def __init__(self, most: int = MAX_LOADED) -> None:
@@ -135,9 +136,11 @@ class Documents:
         work: Callable[[], contents.Change],
         text: str | None,
     ) -> Replaced:
-        """Let `work` give a file another content, `text`, or delete it. Merge what is not saved.
+        """Let `work` give a file another content, or delete it. Merge the document's unsaved edits.
 
-        A document whose text gets too long by that is forgotten, and nobody is told of its updates.
+        text: the new content if it is a text and at hand.
+
+        A document whose text gets too long is forgotten, and nobody is told of its updates.
         """
         document = self._known(connection, key)
         change = work()
@@ -202,7 +205,7 @@ class Documents:
         return [(project_id, path) for project_id, path in rows if project_id is not None]
 
     def among(self, connection: Connection, project_id: str, paths: Collection[str]) -> set[str]:
-        """Return those of these paths that have a document, be it one of a former file."""
+        """Return the paths among these that have a document, of the file there or a former one."""
         document_moves.ready(connection, project_id)
         (space,) = connection.execute(
             "SELECT documents FROM projects WHERE id = ?", (project_id,)
@@ -225,7 +228,7 @@ class Documents:
 
     def forget_some(self, connection: Connection, project_id: str, folder: str) -> bool:
         """Forget some documents of files that were in a folder and are gone. Return whether there
-        may be more. Those that are left are forgotten as soon as they are used.
+        may be more. A document that is left is forgotten as soon as it is used.
         """
         document_moves.ready(connection, project_id)
         self._loaded.unload_within(project_id, [folder])
@@ -243,8 +246,9 @@ class Documents:
     def move_folder(
         self, connection: Connection, project_id: str, source: str, target: str
     ) -> None:
-        """Let the documents of the files in a folder have another path. `go_on_moving` gives it to
-        them. Those that an earlier move has left on their way get theirs at once.
+        """Note that the documents of the files in a folder follow it to another path. Calls of
+        `go_on_moving` then move them. Documents that have not followed an earlier move yet do so
+        at once.
         """
         document_moves.finish(connection, project_id)
         space = self._make_room(connection, project_id, target)
@@ -272,8 +276,8 @@ class Documents:
     # -- in memory and in the tables
 
     def _known(self, connection: Connection, key: Key) -> Document | None:
-        """Return a document without the changes of its file since the last save; None if there is
-        none.
+        """Return a document, None if there is none. Changes that others have made to its file since
+        the last save are not merged into it yet.
         """
         row = connection.execute(
             "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.chain, d.hash, "
@@ -293,7 +297,7 @@ class Documents:
             row
         )
         if file_hash is None:
-            # The document is of a former file. Another file at its path has nothing of it.
+            # The file that the document was of is gone.
             self.delete(connection, key)
             return None
         document = self._loaded.get(key)
@@ -314,7 +318,7 @@ class Documents:
     def _present(
         self, connection: Connection, key: Key, now: str
     ) -> tuple[Document | None, list[Update]]:
-        """Return a document with the changes of its file, and the updates by those."""
+        """Return a document with all changes of its file merged, and the updates that did so."""
         document = self._known(connection, key)
         if document is None or document.file_hash == document.hash:
             return document, []

@@ -1,4 +1,4 @@
-"""The event loop waits for the database's thread for as long as it has computed itself.
+"""Gives the database's thread as much processor time as the event loop takes: the loop waits.
 
 Only one of Python's threads computes at a time. SQLite lets the others go on during each step of
 each statement, and has to wait for them after it. Beside a loop that never rests, because a client
@@ -38,10 +38,10 @@ _Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class AtRest(threading.Event):
-    """Whether the thread computes nothing, as far as that is known.
+    """Is set while the thread computes nothing, as far as that is known.
 
-    answers_at: the socket at which it waits for an answer; once that is there, the thread has to go
-    on, and cannot say so while the loop computes.
+    answers_at: the socket at which the thread waits for an answer. When the answer is there, the
+    thread is at rest no longer, but cannot say so while the loop computes.
     """
 
     answers_at: int | None = None
@@ -65,10 +65,10 @@ def _is_readable(socket: int) -> bool:
 
 
 class GivingWay:
-    """Looks, and waits for a thread to be `at_rest`, from `begin` to as many calls of `end`.
+    """Looks regularly, while there is work, whether the loop has to wait for a thread.
 
-    computed: returns the seconds of processor time that the calling thread has taken. Only the
-    loop's thread may call the methods.
+    computed: returns the seconds of processor time that the calling thread has taken. most: the
+    seconds that one look waits at most. Only the loop's thread may call the methods.
     """
 
     __slots__ = ("_at_rest", "_computed", "_most", "_pause", "_seen", "_timer", "_works")
@@ -89,14 +89,14 @@ class GivingWay:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give way, because there is one more work."""
+        """Note that there is one more piece of work. Look regularly from now on."""
         self._works += 1
         if self._timer is None:
             self._pause = LOOK
             self._look_later(loop)
 
     def end(self, works: int) -> None:
-        """Note that so many works have ended."""
+        """Note that so many pieces of work have ended."""
         self._works -= works
 
     def look(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,7 +1,7 @@
-"""A lock as the server has it, and the rules of who may have what beside it.
+"""A lock on a file, and the rules of who may hold which lock beside which others.
 
 The rules are the same wherever the locks are kept: in memory, or in a database that several servers
-share. A lock of a lost connection is an orphan, which the same user may take over from another one.
+share. The lock of a lost connection is an orphan: its user may take it over on another connection.
 """
 
 from __future__ import annotations
@@ -48,46 +48,48 @@ class Held:
 
 
 class Grant(NamedTuple):
-    """A lock; whether it is new; and the orphans of the user that it replaces."""
+    """The lock that was granted, whether it is new, and the orphans that it has replaced."""
 
     held: Held
     is_new: bool
     replaced: list[Held]
 
 
-class Possible(NamedTuple):
-    """What a socket that asks for a lock has on the file already, and the orphans that it would
-    replace.
+class Compatible(NamedTuple):
+    """No lock of somebody else is in the way of a new lock on a file.
+
+    own: the lock that the socket holds on the file already. replaced: the user's orphans, which the
+    new lock would replace.
     """
 
     own: Held | None
     replaced: list[Held]
 
 
-def possible(
+def check_compatible(
     holders: Collection[Held], lock_type: LockType, user: User, socket_id: str
-) -> Possible:
-    """Return what is there before a socket gets a lock on the file beside these ones.
+) -> Compatible:
+    """Let a user's socket get a lock on a file that has the locks `holders`.
 
     Raises:
-        EventError: somebody else's is in the way (`FILE_LOCKED`).
+        EventError: somebody else's lock is in the way (`FILE_LOCKED`).
     """
     own = _own(holders, socket_id)
     if own is not None and own.lock_type == lock_type:
-        return Possible(own, [])
+        return Compatible(own, [])
     for one in holders:
         is_free = one is own or (one.orphaned and one.user == user)
         if not is_free and "exclusive" in (one.lock_type, lock_type):
             raise refusal(one)
     replaced = [one for one in holders if one is not own and one.orphaned and one.user == user]
-    return Possible(own, replaced)
+    return Compatible(own, replaced)
 
 
 def check_count(count: int, holds: str) -> None:
-    """Let a user who holds so many locks have another one.
+    """Let a user who holds `count` locks have another one. `holds` begins the message: "you hold".
 
     Raises:
-        EventError: these are too many (`RATE_LIMIT_EXCEEDED`).
+        EventError: the user holds `MAX_LOCKS` (`RATE_LIMIT_EXCEEDED`).
     """
     if count >= MAX_LOCKS:
         raise EventError(
@@ -97,10 +99,10 @@ def check_count(count: int, holds: str) -> None:
 
 
 def check_others(holders: Iterable[Held], socket_id: str) -> None:
-    """Let a socket change files that have these locks.
+    """Let a socket change files that have the locks `holders`.
 
     Raises:
-        EventError: one is somebody else's (`FILE_LOCKED`).
+        EventError: another socket holds one of them (`FILE_LOCKED`).
     """
     for held in holders:
         if held.socket_id != socket_id:
@@ -108,8 +110,8 @@ def check_others(holders: Iterable[Held], socket_id: str) -> None:
 
 
 def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int | None) -> None:
-    """Let a socket change a file that has these locks, if the token that it names is that of its
-    own.
+    """Let a socket change a file if `token` is None, or that of the socket's own lock among
+    `holders`.
 
     Raises:
         EventError: the token is not that of the socket's lock (`FILE_LOCKED`).
@@ -125,10 +127,10 @@ def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int |
 
 
 def check_edit(holders: Iterable[Held], socket_id: str) -> None:
-    """Let a socket edit a file that has these locks, together with others.
+    """Let a socket edit a file that has the locks `holders`, together with others.
 
     Raises:
-        EventError: one is somebody else's exclusive lock (`FILE_LOCKED`).
+        EventError: another socket holds an exclusive lock (`FILE_LOCKED`).
     """
     # A shared lock only keeps exclusive ones out.
     held = exclusive_among(holders)
@@ -142,14 +144,13 @@ def exclusive_among(holders: Iterable[Held]) -> Held | None:
 
 
 def _own(holders: Iterable[Held], socket_id: str) -> Held | None:
-    """Return the one of these locks on a file that a socket holds, None if it holds none."""
+    """Return the lock among these that a socket holds, None if it holds none."""
     return next((held for held in holders if held.socket_id == socket_id), None)
 
 
 def refusal(held: Held) -> EventError:
-    """Return the error for a socket that does not hold this lock. It names the holder."""
-    # The holder may be the same user on another connection: then this says where to look for the
-    # lock.
+    """Return the error for whoever is refused because of this lock. It names the holder."""
+    # "on another connection": the holder may be the same user.
     where = (
         ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
         if held.orphaned

@@ -112,9 +112,7 @@ def mark_saved(
 
 
 def moved(connection: Connection, key: Key, epoch: str) -> Key:
-    """Return where the document of this epoch is by now; the same place if there is no such
-    document.
-    """
+    """Return the present key of the document of this epoch; `key` if there is no such document."""
     row = connection.execute(
         "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
         "AND epoch = ?",
@@ -124,7 +122,7 @@ def moved(connection: Connection, key: Key, epoch: str) -> Key:
 
 
 def space_of(connection: Connection, project_id: str) -> int:
-    """Return the number under which a project's documents are. A project without one gets one."""
+    """Return the number under which a project's documents are, a new one if it has none yet."""
     (space,) = connection.execute(
         "SELECT documents FROM projects WHERE id = ?", (project_id,)
     ).fetchone()
@@ -162,7 +160,7 @@ def restored(
     saved_version: int,
     content_hash: str,
 ) -> Authority:
-    """Return the authority that the checkpoint and the journal lead to."""
+    """Return the authority of a document, made from its checkpoint and its journal."""
     length, exact = connection.execute(
         "SELECT length, exact FROM documents WHERE id = ?", (document_id,)
     ).fetchone()

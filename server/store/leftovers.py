@@ -1,9 +1,9 @@
-"""What is deleted goes in steps: trees, chats (with the assistant and among people), documents,
-histories and parts of contents that belong to nothing any more.
+"""Leftovers: what belongs to nothing any more, and is deleted bit by bit. These are trees, messages
+(with the assistant and among people), documents, histories, and parts of contents.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
-To delete them only puts them aside. The database's thread deletes them bit by bit, beside other
-work.
+Whoever deletes one of these only notes it in a table. The database's thread deletes the rows some
+at a time, beside other work.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _UNUSED: Final = (
 
 
 def begin(connection: Connection) -> None:
-    """Make leftovers of what was not finished before this start."""
+    """Make leftovers of what an earlier server had begun and not finished."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL")
 
 
 def add_tree(connection: Connection, tree: int) -> None:
-    """Put a tree aside that belongs to nothing any more."""
+    """Make a leftover of a tree that belongs to nothing any more."""
     connection.execute("INSERT INTO leftovers (tree) VALUES (?)", (tree,))
 
 
@@ -46,7 +46,7 @@ def are_there(connection: Connection) -> bool:
 
 
 def delete_some(connection: Connection) -> None:
-    """Delete some of what is left over."""
+    """Delete some of the first leftover."""
     first = _first(connection)
     if first is None:
         return
@@ -66,9 +66,7 @@ def delete_some(connection: Connection) -> None:
 
 
 def release(connection: Connection, content_hash: str) -> None:
-    """Forget a content that no file has, nor has had by its history. All its parts but the first
-    are deleted later.
-    """
+    """Delete a content that no file has, and no history. All parts but the first go later."""
     deleted = connection.execute(
         f"DELETE FROM contents WHERE {_UNUSED} RETURNING parts", (content_hash,)
     ).fetchone()
@@ -77,7 +75,7 @@ def release(connection: Connection, content_hash: str) -> None:
 
 
 def release_all(connection: Connection, hashes: Collection[str]) -> None:
-    """Forget those of these contents that no file has, nor has had; see `release`."""
+    """Delete the contents among these that no file has, and no history; see `release`."""
     values = [(one,) for one in dict.fromkeys(hashes)]
     connection.executemany(
         "INSERT INTO leftovers (parts) SELECT parts FROM contents "

@@ -1,9 +1,9 @@
 """The locks on files, as rows of a PostgreSQL that several servers share.
 
 They change in the transaction of the change that they guard, and transactions come one after the
-other: nobody meets a lock that is half given. Besides its socket and its user, a lock belongs to
-its node. If the node's lease is over, the lock is an orphan, like that of a lost connection: its
-user may have it for another `grace` seconds, and then nobody has it.
+other: nobody meets a lock that is half granted. A lock belongs to its socket, its user and its
+node. When the lease of the node ends, the lock becomes an orphan, as when the connection is lost:
+its user may take it over for `grace` seconds, and then nobody holds it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from server.store.held_locks import (
     GRANTS_OF_A_START,
     Grant,
     Held,
+    check_compatible,
     check_count,
-    possible,
     refusal,
 )
 
@@ -55,7 +55,7 @@ def of_file(connection: Connection, grace: float, project_id: str, path: str) ->
 def within(
     connection: Connection, grace: float, project_id: str, paths: Collection[str]
 ) -> list[Held]:
-    """Return the locks on files of these paths, and in folders of these."""
+    """Return the locks on files at these paths, and in folders at them."""
     return [one for one in of_project(connection, grace, project_id) if is_within(one.path, paths)]
 
 
@@ -94,13 +94,13 @@ def acquire(
     socket_id: str,
 ) -> Grant:
     """Lock a file for a socket of a node. The lock replaces the socket's lock of the other type,
-    orphans of the user, and locks that nobody has any more.
+    orphans of the user, and locks whose time is over.
 
     Raises:
         EventError: somebody else holds it (`FILE_LOCKED`), the user holds too many
             (`RATE_LIMIT_EXCEEDED`), or the node's lease is over (`STORAGE_ERROR`).
     """
-    own, replaced = possible(
+    own, replaced = check_compatible(
         of_file(connection, grace, project_id, path), lock_type, user, socket_id
     )
     if own is not None and own.lock_type == lock_type:

@@ -1,4 +1,4 @@
-"""Says that a project has nothing at a path, and where the file or folder is that had it last."""
+"""The errors for a path with nothing: they say where the file or folder is that was there."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _error(message: str, place: str | None) -> EventError:
 
 
 def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
-    """Return where a file or folder has gone that was the last at a path. Return None if nothing
-    has gone from there, or if another file was at the path, or in a folder there, since then.
+    """Return where the file or folder is by now that was the last at a path. Return None if none
+    has moved from there, or if something else was saved there since then.
     """
     place: str | None = None
     left = 0

@@ -1,12 +1,12 @@
-"""Long contents, in parts: no piece of work has more than a few of them.
+"""Contents by their hashes. A long one is stored in parts: a piece of work handles only a few.
 
 The first part of a content is in the table `contents`, with a number that no other content ever
 had. The parts that follow are in `content_parts`, under that number. Each part but the last has
-`PART` bytes, so the part with a certain byte is known.
+`PART` bytes, so the part that has a certain byte is computed.
 
-A long content comes part by part, each in a piece of work of its own. Until a file has it, its
-number is a leftover that is being made: if the server is killed, the next start deletes the parts,
-and nobody has seen any of them.
+A long content is written part by part, each in a piece of work of its own. Until a file has the
+content, its number is a leftover that is being made: if the server is killed, the next start
+deletes the parts, and nobody has seen any of them.
 
 Rejected: one value for each content (15 MB took 180 ms to write and as much again to commit, and to
 read its end cost as much as to read it all); `sqlite3.Blob`, which goes through all pages before a
@@ -59,7 +59,7 @@ class Stored(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A content that is going to be stored, as what, and in which parts: at least one."""
+    """A content that is going to be stored, with its bytes in parts: at least one."""
 
     stored: Stored
     parts: list[bytes]
@@ -68,7 +68,7 @@ class Prepared(NamedTuple):
 class Kept(NamedTuple):
     """A long content that is stored, and that no file has yet.
 
-    number: that of the parts after the `first` one.
+    number: the number of the parts that follow the part `first`.
     """
 
     number: int
@@ -76,8 +76,8 @@ class Kept(NamedTuple):
     first: bytes
 
 
-class Coming:
-    """A long content that is being stored part by part: `content`, or what is given to `keep`."""
+class ContentWriter:
+    """Stores a long content part by part: `content`, or the parts that are given to `keep`."""
 
     def __init__(self, content: str | bytes) -> None:
         self._parts = cut(content)
@@ -125,11 +125,11 @@ class Coming:
         give_up(connection, self._number)
 
 
-class Reading:
-    """Contents that are read part by part. Those that are gone are left out. With `raw` contents
-    that are no texts are read too.
+class ContentReader:
+    """Reads contents part by part: texts, or with `raw` any contents as bytes. Contents that are
+    gone are left out.
 
-    texts: those that are read as texts. raw: those that are read as bytes, None without `raw`.
+    texts: the texts, by hash. raw: the bytes by hash, None without `raw`.
     """
 
     def __init__(self, hashes: Iterable[str], *, raw: bool = False) -> None:
@@ -158,8 +158,8 @@ class Reading:
         return bool(self._left)
 
     def _short_ones(self, connection: Connection, room: int) -> dict[str, int]:
-        """Return how many bytes the first contents that are left have: as many contents as `room`
-        bytes are for, and one more, up to one that is gone or has more parts.
+        """Return the sizes, by hash, of the contents to read next that have one part: as many as
+        have `room` bytes together and one more, at most up to a content that is gone or has parts.
         """
         if self._part or len(self._left) == 1:
             return {}
@@ -222,8 +222,8 @@ class Reading:
 
 
 def is_long(content: str | bytes) -> bool:
-    """Return whether a content is stored part by part. Such a content is about as long as a part or
-    longer; one that is not has at most two parts.
+    """Return whether a content is to be stored part by part: it is about as long as a part, or
+    longer. Any other content has at most two parts.
     """
     return sys.getsizeof(content) > PART
 
@@ -285,7 +285,7 @@ def _add(connection: Connection, content: Prepared) -> None:
 
 
 def take(connection: Connection, kept: Kept) -> Stored:
-    """Add a long content that is stored, which a file is about to have.
+    """Take a long content that is stored for a file that is about to have it.
 
     Raises:
         EventError: it was given up (`STORAGE_ERROR`).
@@ -343,7 +343,7 @@ def whole(connection: Connection, content_hash: str) -> str:
     Raises:
         LookupError: there is none.
     """
-    reading = Reading([content_hash])
+    reading = ContentReader([content_hash])
     while reading.read_some(connection):
         pass
     return reading.texts[content_hash]

@@ -34,8 +34,7 @@ _NEW_EPOCHS: Final = (
 class Postgres:
     """The database of a URL, `postgresql://user:password@host:port/name`.
 
-    With `shares` several servers use it at a time, each of which is a node with the id of this
-    object.
+    With `shares` several servers use the database at a time. Each is a node, whose id is `node`.
 
     Raises:
         StoreError: the URL cannot be read.
@@ -118,8 +117,8 @@ class Postgres:
 
 
 def _is_copy(session: PostgresSession) -> bool:
-    """Return whether the tables are elsewhere than at the last start of a server. Note where they
-    are.
+    """Return whether the tables are a copy: not where they were at the last start of a server. Note
+    where they are now.
     """
     (place,) = session.execute(_PLACE).fetchone()
     noted = session.execute(

@@ -1,8 +1,9 @@
 """A server's place among the nodes of a PostgreSQL: a connection and a thread of its own.
 
-The thread renews the lease by the clock of the database, and hears what the database notifies of,
-also while the other connection has much to do: neither waits for a transaction. The server counts
-its lease from before it asks for it, so it knows that the lease is over before the database does.
+The thread renews the lease, and hears what the database notifies of. It waits for no transaction,
+so it does both also while the other connection has much to do. Leases are measured by the clock of
+the database. The server counts its own lease from before it asks for it, so it knows that the lease
+is over before the database does.
 """
 
 from __future__ import annotations

@@ -36,8 +36,9 @@ _LOCK_SECONDS: Final = 10
 _LOCKED_SECONDS: Final = 60.0
 _LOCKED_WAIT: Final = "20ms"
 _NODE_WAIT: Final = "1s"
-"""For how many seconds tables are hardly waited for after a wait in vain; how long each is then;
-and how long the node's row, which a renewal of its lease may have. All other work waits meanwhile.
+"""After a wait in vain for a locked table: for how many seconds locked tables are hardly waited
+for, how long each wait then is, and how long the node's own row is waited for, which a renewal of
+its lease may have locked. All other work waits during such a wait.
 """
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05
@@ -66,11 +67,12 @@ class InUse(psycopg.OperationalError):
 class PostgresSession:
     """A connection to the database of a URL.
 
-    That of a server, which is a `node`, is made anew if it is lost. It keeps other servers out,
-    unless it `shares` the database with them.
+    node: the id of the server that uses it; then a lost connection is made anew, and other servers
+    are kept out. shares: servers that share the database are not kept out. name: of the connection.
+    at_rest: is set while the connection waits.
 
     Raises:
-        psycopg.Error: there is none.
+        psycopg.Error: the database cannot be reached or used.
     """
 
     Error = psycopg.Error
@@ -99,7 +101,7 @@ class PostgresSession:
         self._was_known = False
         # Whether the transaction has a savepoint after which nothing was done.
         self._is_at_savepoint = False
-        # Until when tables are hardly waited for, and whether this transaction does so.
+        # Until when locked tables are hardly waited for, and whether this transaction does so.
         self._locked_until = 0.0
         self._is_hasty = False
         # Statements that are carried out together with the next one.
@@ -157,7 +159,7 @@ class PostgresSession:
 
     @contextlib.contextmanager
     def _farewell(self) -> Iterator[None]:
-        """Close the connection if PostgreSQL says that it ends it. Note a wait in vain."""
+        """Note a wait in vain for a lock. Close the connection if PostgreSQL says that it ends."""
         try:
             yield
         except psycopg.OperationalError as error:
@@ -189,11 +191,10 @@ class PostgresSession:
         return self._connection.closed
 
     def begin(self, *, reads: bool = False) -> None:
-        """Begin a transaction: one that does not only read begins as soon as no other such is being
-        done.
+        """Begin a transaction; see `Session`.
 
         Raises:
-            psycopg.Error: it cannot begin; if another one does not end, the connection is closed.
+            psycopg.Error: it cannot. If the one before it does not end, the connection is closed.
         """
         if self.is_lost:
             self._reconnect()
@@ -201,8 +202,7 @@ class PostgresSession:
         try:
             self._surely_begin(_READING if reads else _WRITING)
         except psycopg.errors.LockNotAvailable as error:
-            # The server of that transaction may be unreachable, and PostgreSQL does not know that
-            # yet.
+            # The server that has begun it may be unreachable, and PostgreSQL may not know that yet.
             self.close()
             raise psycopg.OperationalError(
                 f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
@@ -214,7 +214,7 @@ class PostgresSession:
         self._is_hasty = now < self._locked_until
         if self._is_hasty:
             self.script(_IN_HASTE)
-        # Of a transaction whose connection was lost.
+        # What a transaction has sent whose connection was lost.
         self._sent.clear()
         self._is_at_savepoint = True
         self._changes_before = self.total_changes
@@ -228,8 +228,8 @@ class PostgresSession:
         self._is_at_savepoint = False
 
     def end_work(self) -> None:
-        """Keep what the piece of work has done; see `Session`. The next one, or the end of the
-        transaction, releases the savepoint: no question and answer more for each.
+        """Keep what the piece of work has done; see `Session`. The next piece of work, or the end
+        of the transaction, releases the savepoint: that saves a round trip for each piece.
         """
         self._finish_sent()
 
@@ -267,7 +267,6 @@ class PostgresSession:
         except psycopg.Error as error:
             if not self.is_lost:
                 raise
-            # All that was only read was read.
             if has_changed and not self._was_committed(number, goes_on):
                 raise CommitLost(str(error)) from error
         if has_changed:

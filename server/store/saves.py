@@ -158,8 +158,8 @@ def drop_some(connection: Connection, project_id: str) -> bool:
 
 
 def remember(connection: Connection, project_id: str, file: File) -> None:
-    """Add what a file is to its history, unless an earlier save did. If that save was under another
-    path, the content is there twice, and listed once.
+    """Add what a file is to its history, unless its last save has the content already. If that save
+    was under another path, the content gets a second row; `saves` lists it once.
     """
     last = _last(connection, project_id, file.path)
     if last is None or last.hash != file.hash:
@@ -184,8 +184,8 @@ def move(connection: Connection, project_id: str, source: str, target: str) -> N
 def saves(
     connection: Connection, project_id: str, path: str, before: int, most: int
 ) -> list[tuple[int, Save]]:
-    """Return the last rows of a file whose numbers are less than `before`, also those from before
-    it was moved. A save that is there twice is listed once.
+    """Return the last saves of a file whose numbers are less than `before`, at most `most`, also
+    those under paths that it had before. A save that has two rows is listed once.
     """
     found: list[tuple[int, Save]] = []
     row = connection.execute(
@@ -241,8 +241,8 @@ def _place_at(connection: Connection, project_id: str, path: str, number: int) -
 def _stays(
     connection: Connection, project_id: str, path: str, since: int = 0
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield each path that a file has had since a row, the present one first, with two numbers: the
-    rows from there are above the one, and not above the other.
+    """Yield `path, first, last` for each path that a file has had since a row, the present one
+    first: the file's rows under that path have numbers with `first < number <= last`.
     """
     place, last = path, FUTURE
     for number, source, target in connection.execute(
@@ -334,7 +334,7 @@ def _insert(
 
 
 def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Kept:
-    """Count how many more rows and bytes a project's history has. Return the sums."""
+    """Add rows and bytes, which may be negative, to the counts of a project. Return the counts."""
     kept: _Kept = connection.execute(
         "INSERT INTO histories VALUES (?1, ?2, ?3) ON CONFLICT (project_id) DO UPDATE "
         "SET row_count = histories.row_count + ?2, size = histories.size + ?3 "
@@ -347,8 +347,8 @@ def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Ke
 def _drop_oldest(
     connection: Connection, project_id: str, kept: _Kept, most: int = _DROPPED_AT_ONCE
 ) -> bool:
-    """Drop the oldest rows of a project that has `kept`, at most `most` of them, until it has not
-    too many. Return whether it still has.
+    """Drop the oldest rows of a project, which has `kept`, until it has not too many; at most
+    `most` rows. Return whether it still has too many.
     """
     if not _are_too_many(kept):
         return False

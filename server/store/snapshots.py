@@ -27,17 +27,19 @@ _SELECT: Final = (
 
 
 class _Among(NamedTuple):
-    """The paths that a statement is about: conditions of which one holds, and their values.
+    """Which paths a statement is about: those for which one of the `conditions` holds.
 
-    Each condition finds its rows by an index; see `connection.each`.
+    values: the values of all conditions, in which `{1}` is the first. Each condition finds its rows
+    by an index; see `connection.each`.
     """
 
     conditions: list[str]
     values: Sequence[str]
 
     def select(self, body: str, path: str, before: int) -> str:
-        """Return the statement that selects the rows for which a condition holds. It takes the
-        place of `{}` in the body, for the column `path`. The values come after `before` others.
+        """Return the statement that selects the rows for which a condition on the column `path`
+        holds. `{}` in `body` stands for the condition. The placeholders of the values follow
+        `before` others.
         """
         places = [f"?{before + 1 + number}" for number in range(len(self.values))]
         return " UNION ALL ".join(
@@ -54,7 +56,7 @@ class Differing(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A version that was gone back to, the version of what was there before, and the changes.
+    """The version that was restored, the new version of the files before, and the changes.
 
     There is no `backup` if nothing has changed.
     """

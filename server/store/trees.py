@@ -59,20 +59,20 @@ def new(connection: Connection) -> int:
 
 def begin(connection: Connection, project_id: str) -> int:
     """Add an empty tree, which is a leftover until it is finished."""
-    # Only one tree at a time is made for a project, so one that is not finished has failed.
+    # Only one work in steps at a time makes trees for a project: what is not finished has failed.
     give_up(connection, project_id)
     return begin_beside(connection, project_id)
 
 
 def begin_beside(connection: Connection, project_id: str) -> int:
-    """Add another empty tree to the one that is being made for a project."""
+    """Add a second empty tree, made for a project together with the first one."""
     tree = new(connection)
     connection.execute("INSERT INTO leftovers (tree, maker) VALUES (?, ?)", (tree, project_id))
     return tree
 
 
 def finish(connection: Connection, project_id: str, tree: int, like: int) -> None:
-    """Let a tree be no leftover any more. It has the same files as another one."""
+    """Finish a tree that has the same files as the tree `like`: it is no leftover any more."""
     connection.execute(
         "UPDATE trees SET (file_count, size) = (SELECT file_count, size FROM trees WHERE id = ?) "
         "WHERE id = ?",
@@ -85,8 +85,8 @@ def finish(connection: Connection, project_id: str, tree: int, like: int) -> Non
 def finish_counted(
     connection: Connection, tree: int, count: int, size: int, beside: int | None = None
 ) -> tuple[int, int]:
-    """Let a tree be no leftover any more, which has so many files and bytes, besides those of
-    another tree. Return how many it has.
+    """Finish a tree: it is no leftover any more. It has `count` files of `size` bytes, and those of
+    the tree `beside`. Return how many files and bytes it has.
     """
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
     row: tuple[int, int] = connection.execute(
@@ -100,7 +100,7 @@ def finish_counted(
 
 
 def forget_touched(connection: Connection, project_id: str) -> None:
-    """Forget the paths of what was changed while a tree was made for a project."""
+    """Forget which paths were changed while a tree was made for a project."""
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
@@ -140,11 +140,11 @@ def is_touched(connection: Connection, project_id: str) -> bool:
 def catch_up(
     connection: Connection, project_id: str, again: Callable[[list[str]], None]
 ) -> Steps[None]:
-    """Do something again with the paths that were changed since the tree was begun, with some of
-    them at a time.
+    """Call `again` with the paths that were changed since the tree was begun, some at a time, until
+    none are left.
 
     Raises:
-        EventError: they are changed faster than that (`RATE_LIMIT_EXCEEDED`).
+        EventError: paths are changed faster than that (`RATE_LIMIT_EXCEEDED`).
     """
     for _ in range(MOST_CATCHING_UP):
         paths = _take_touched(connection, project_id, STEP_AGAIN)

@@ -13,7 +13,7 @@ from functools import partial
 from server.store import parts
 from server.store.connection import Connection
 from server.store.database import Desk
-from server.store.parts import PART, READ_AT_ONCE, Coming, Kept, Reading, is_long
+from server.store.parts import PART, READ_AT_ONCE, ContentReader, ContentWriter, Kept, is_long
 
 
 class Contents:
@@ -32,7 +32,7 @@ class Contents:
         if not is_long(content):
             yield content
             return
-        coming = Coming(content)
+        coming = ContentWriter(content)
         size = sys.getsizeof(content)
         await self._desk.run(coming.begin, size)
         try:
@@ -49,14 +49,14 @@ class Contents:
 
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return the contents of these hashes, as far as they are still there and are texts."""
-        reading = Reading(hashes)
+        reading = ContentReader(hashes)
         while await self._desk.read(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.texts
 
     async def raw(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of these hashes as bytes, as far as they are still there."""
-        reading = Reading(hashes, raw=True)
+        reading = ContentReader(hashes, raw=True)
         while await self._desk.read(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.raw or {}
@@ -82,7 +82,7 @@ class Incoming:
     def __init__(self, desk: Desk) -> None:
         self.size = 0
         self._desk = desk
-        self._coming: Coming | None = None
+        self._coming: ContentWriter | None = None
         self._left = bytearray()
 
     async def add(self, data: bytes) -> None:
@@ -113,11 +113,11 @@ class Incoming:
     async def _keep(self, part: bytes) -> None:
         if self._coming is None:
             # As bytes, whose kind is not known yet.
-            self._coming = Coming(b"")
+            self._coming = ContentWriter(b"")
             await self._desk.run(self._coming.begin)
         await self._desk.run(partial(self._coming.keep, part=part), len(part))
 
 
-def _give_up(desk: Desk, coming: Coming) -> None:
+def _give_up(desk: Desk, coming: ContentWriter) -> None:
     # Nobody waits for this. If it fails, the next start of the server does it.
     desk.run(coming.give_up).add_done_callback(lambda done: done.exception())

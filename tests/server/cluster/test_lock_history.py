@@ -22,7 +22,7 @@ from server.api.records import Project, User
 from server.store import locks, membership, nodes
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.held_locks import Held, Possible, check_others, check_token, possible
+from server.store.held_locks import Compatible, Held, check_compatible, check_others, check_token
 from server.store.postgres import Postgres
 from tests.effort import EFFORT
 from tests.server.cluster.linearizable import NEVER, Operation, is_linearizable
@@ -226,16 +226,16 @@ async def test_a_planted_double_grant_is_found(
     add_project(postgres)
     refusals = itertools.count(1)
 
-    def generous(holders: Collection[Held], *asked: Any) -> Possible:
+    def generous(holders: Collection[Held], *asked: Any) -> Compatible:
         try:
-            return possible(holders, *asked)
+            return check_compatible(holders, *asked)
         except EventError:
             # A single one may look sound: the unlock of the first holder was on its way.
             if next(refusals) % 4:
                 raise
-            return Possible(None, [])
+            return Compatible(None, [])
 
-    monkeypatch.setattr(locks, "possible", generous)
+    monkeypatch.setattr(locks, "check_compatible", generous)
     world = World(postgres, 0)
     await patient(world.run())
     assert not is_linearizable(world.history, FREE, step)

@@ -197,7 +197,7 @@ def _saved_path(connection: SqliteSession, number: int) -> str:
 
 
 def _kept(connection: SqliteSession) -> parts.Kept:
-    coming = parts.Coming("x" * (2 * parts.PART))
+    coming = parts.ContentWriter("x" * (2 * parts.PART))
     coming.begin(connection)
     while (kept := coming.keep_some(connection)) is None:
         pass

@@ -30,7 +30,7 @@ from server.store.demonstration import PROJECT_ID
 from server.store.engine import Engine
 from server.store.faces.contents import Contents
 from server.store.files import Edit
-from server.store.parts import PART, Coming, Kept, Reading
+from server.store.parts import PART, ContentReader, ContentWriter, Kept
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
 from tests.effort import examples
@@ -43,7 +43,7 @@ LONG = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000))) * 25
 
 
 def kept(connection: Connection, text: str) -> Kept:
-    coming = Coming(text)
+    coming = ContentWriter(text)
     coming.begin(connection)
     while (done := coming.keep_some(connection)) is None:
         pass
@@ -93,7 +93,7 @@ def test_a_text_is_the_same_wherever_it_is_read(
             "UNION ALL SELECT length(part) FROM content_parts) AS sizes"
         ).fetchone()
         assert longest is None or longest <= 8
-        reading = Reading([*hashes, "gone", *hashes])
+        reading = ContentReader([*hashes, "gone", *hashes])
         while reading.read_some(connection):
             pass
         assert reading.texts == hashes
@@ -105,7 +105,7 @@ def test_what_is_not_there_is_not_read(connection: Connection) -> None:
     with pytest.raises(LookupError):
         parts.whole(connection, "gone")
     content_hash, _, _ = parts.add(connection, LONG)
-    reading = Reading([content_hash])
+    reading = ContentReader([content_hash])
     assert reading.read_some(connection)
     leftovers.release(connection, content_hash)
     assert not reading.read_some(connection)
@@ -118,7 +118,7 @@ def test_what_is_no_text_is_left_out(connection: Connection) -> None:
     given: list[str | bytes] = ["text", *others, LONG, "", "last"]
     hashes = [parts.add(connection, content).hash for content in given]
     for asked in (hashes, [hashes[1]], [hashes[2]], [hashes[3]]):
-        reading = Reading(asked)
+        reading = ContentReader(asked)
         while reading.read_some(connection):
             pass
         expected = dict(zip(hashes, given, strict=True))
@@ -136,7 +136,7 @@ def test_many_short_contents_are_read_by_few_statements(tmp_path: Path) -> None:
         hashes = [parts.add(connection, text).hash for text in texts]
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
-        reading = Reading([*hashes, hashes[0], "gone"])
+        reading = ContentReader([*hashes, hashes[0], "gone"])
         works = 1
         while reading.read_some(connection):
             works += 1
@@ -200,7 +200,7 @@ def test_what_was_given_up_is_not_taken(connection: Connection) -> None:
 
 def test_what_a_kill_has_left_goes_after_the_next_start(engine: Engine) -> None:
     with contextlib.closing(engine.connect()) as connection:
-        coming = Coming(LONG)
+        coming = ContentWriter(LONG)
         coming.begin(connection)
         for _ in range(3):
             assert coming.keep_some(connection) is None

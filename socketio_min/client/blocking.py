@@ -1,15 +1,16 @@
 """A client for scripts, threads and the interactive interpreter: `Client` without `async`.
 
-An event loop in a thread of its own carries the asynchronous client; every method hands its work
-over and waits. Handlers run one after the other in a second thread, so that one may call the
-client's methods, `call` among them, and the connection's heartbeat goes on whatever they do.
+The asynchronous client runs in an event loop in a thread of its own; every method hands its work
+over to that loop and waits. Handlers run one after the other in a second thread, so that a handler
+may call the client's methods, `call` among them, and cannot hold up the connection's heartbeat.
 
 Both threads are daemons, and a finalizer ends them when the client is dropped or the interpreter
 exits. The threads therefore refer to the `_Runner` only, never to the `BlockingClient`. Rejected:
-`concurrent.futures`, whose threads are joined at exit before anybody can close what they wait for.
+`concurrent.futures`, because its threads are joined at exit before anything can close what they
+wait for.
 
-A forked child has neither thread, and shares the parent's connection: there the client does
-nothing, and says so.
+A forked child has neither thread, and shares the parent's connection: in the child every method
+raises an error that says so.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ logger = logging.getLogger("socketio_min")
 
 Result = TypeVar("Result")
 
-# How long the goodbye may take when the interpreter exits, in seconds.
+# Seconds that DISCONNECT, and then each thread, may take when the client is closed.
 CLOSE_TIMEOUT = 5.0
 _FOR_CLIENT = "asynchronous ones are for Client"
 
 
 class _Runner:
-    """The two threads of a client, and the way to run something in each."""
+    """The two threads of a client; runs coroutines in the one and handlers in the other."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -71,7 +72,7 @@ class _Runner:
     def wait_for(
         self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None
     ) -> Result:
-        """Run a coroutine in the loop and wait for its result.
+        """Run a coroutine in the loop and wait for its result, for `timeout` seconds if given.
 
         Raises:
             Disconnected: the client is closed.
@@ -86,7 +87,8 @@ class _Runner:
         try:
             return future.result(timeout)
         except BaseException:
-            # A KeyboardInterrupt came, or the time is over: nobody waits for the result any more.
+            # A KeyboardInterrupt came, or the time has passed: nobody waits for the result any
+            # more.
             future.cancel()
             raise
 
@@ -109,9 +111,9 @@ class _Runner:
         return os.getpid() != self._process
 
     async def run_handler(self, handler: Handler, *args: Any) -> Any:
-        """Run a handler in its thread, after all that were started before it."""
-        # What the handler raises is passed on as a value: futures treat some exceptions in their
-        # own way.
+        """Run a handler in the handlers' thread, after all handlers that were started before."""
+        # The handler's error is passed on as a value, because futures treat some exceptions in
+        # their own way.
         future: concurrent.futures.Future[tuple[Any, Exception | None]]
         future = concurrent.futures.Future()
 
@@ -132,7 +134,7 @@ class _Runner:
         return result
 
     def close(self, client: Client) -> None:
-        """Say goodbye, let the handlers come to their end, and end the threads."""
+        """Leave every namespace, let the handlers come to their end, and end the threads."""
         if self._forked:
             return
         try:
@@ -144,7 +146,7 @@ class _Runner:
         loop_thread, handler_thread = self._threads
         if handler_thread is not threading.current_thread():
             handler_thread.join(CLOSE_TIMEOUT)
-        # Nobody waits for the rest: a handler that hangs must not keep the interpreter alive.
+        # The rest is not waited for: a handler that hangs must not keep the interpreter alive.
         asyncio.run_coroutine_threadsafe(self._stop(client), self.loop)
         loop_thread.join(CLOSE_TIMEOUT)
 
@@ -236,7 +238,7 @@ class BlockingNamespace:
         self._runner.wait_for(_within(timeout, self._namespace.connect()))
 
     def disconnect(self) -> None:
-        """Leave the namespace, and wait until the goodbye is sent; `connect` comes back."""
+        """Leave the namespace, and wait until DISCONNECT is sent; `connect` joins again."""
         self._runner.wait_for(_left(self._namespace))
 
     def emit(self, event: str, *args: Any) -> None:
@@ -329,10 +331,10 @@ class BlockingClient(BlockingNamespace):
 
 
 def contained(function: Function) -> Function:
-    """Return `function` so that whatever it raises is an ordinary failure.
+    """Return a function that calls `function` and raises any error of it as an ordinary failure.
 
-    `sys.exit()`, a KeyboardInterrupt, a failed assertion of pytest are meant for the main thread,
-    which none of a blocking client's threads is: they would end the thread, and with it the client.
+    `sys.exit()`, a KeyboardInterrupt and a failed assertion of pytest are meant for the main
+    thread. In a thread of a blocking client they would end that thread, and with it the client.
     """
 
     @functools.wraps(function)
@@ -351,7 +353,7 @@ def contained(function: Function) -> Function:
 
 
 def _in_thread(runner: _Runner, function: Handler) -> Handler:
-    """Make a handler of the asynchronous client that runs `function` in the handlers' thread."""
+    """Return a handler for the asynchronous client that runs `function` in the handlers' thread."""
 
     # The wrapper shows the same parameters as the function.
     @functools.wraps(function)

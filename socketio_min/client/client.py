@@ -1,7 +1,7 @@
 """A Socket.IO client.
 
-`Client` is a namespace itself, that of its URL, as `Server` is its main namespace; `of` makes
-others on the same connection.
+`Client` is itself the namespace of its URL, as `Server` is itself the main namespace; `of` makes
+other namespaces on the same connection.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ class Client(ClientNamespace):
     def on_connection(
         self, event: str, listener: Function | None = None
     ) -> Function | Callable[[Function], Function]:
-        """Call `listener`, a `def`, for what happens to the connection; also a decorator.
+        """Call `listener`, a `def`, for an event of the connection; also a decorator.
 
-        "open"(), "close"(reason, description), "upgrade"(), "reconnect_attempt"(number),
-        "reconnect"(number), "reconnect_error"(error), "reconnect_failed"().
+        The events, with their arguments, are "open"(), "close"(reason, description), "upgrade"(),
+        "reconnect_attempt"(number), "reconnect"(number), "reconnect_error"(error) and
+        "reconnect_failed"().
 
         Raises:
             UsageError: there is no such event.
@@ -110,23 +111,23 @@ class Client(ClientNamespace):
         return register if listener is None else register(listener)
 
     def tap(self, tap: Tap | None) -> None:
-        """Call `tap(direction, packet)` for every Engine.IO packet, direction "in" or "out"; counts
-        from the next connection on.
+        """Call `tap(direction, packet)` for every Engine.IO packet of later connections;
+        `direction` is "in" or "out".
         """
         self._manager.tap = tap
 
     def reconnect(self) -> None:
         """Give up the connection, and make another one at once: for example because the server says
-        that it is about to end. What was sent leaves before; what is emitted meanwhile waits.
+        that it is about to end. Events that were sent leave before; events emitted meanwhile wait.
 
-        Where the connection is lost already, the next attempt is made at once. Does nothing for a
-        client that does not come back. With `reconnection=False` the connection is lost for good.
+        If the connection is lost already, the next attempt is made at once. A client that is not
+        connecting does nothing. With `reconnection=False` the connection is lost for good.
         """
         self._manager.reconnect()
 
     @property
     def transport(self) -> str | None:
-        """Return what carries the connection: "polling", "websocket", or None without one."""
+        """Return the transport, "polling" or "websocket"; None without a connection."""
         engine = self._manager.engine
         return None if engine is None else engine.transport
 

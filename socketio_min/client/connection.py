@@ -1,17 +1,17 @@
-"""The connection under a client's namespaces, and coming back.
+"""The connection under a client's namespaces: one Engine.IO session after the other.
 
-Each connection is an Engine.IO session of its own. One task opens it, waits for its end, and tries
-again as long as a namespace wants it; a namespace that comes back right after the last one has left
-gets a new connection, while the old one closes.
+One task opens a session, waits for its end, and tries again as long as a namespace wants to be
+connected. If a namespace connects right after the last one has left, it gets a new connection while
+the old one closes.
 
     admit ──► attempt ──open──► connected ──lost──► delay ──► attempt
                  └──failed──► delay, or given up          leave (the last one) ──► ending
 
-Handlers may call anything at any moment. So an event first changes the state of the connection and
-of all namespaces; handlers and listeners are told afterwards. After telling each of them the
-connection checks whether it is still the present one.
+Handlers may call any method at any moment. So whatever happens first changes the state of the
+connection and of all namespaces; handlers and listeners are called afterwards. After each call the
+task checks whether it is still the present one.
 
-The handlers of all its namespaces share one `Turns`, which outlives each connection as they do.
+The handlers of all namespaces share one `Turns`, which outlives each session.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ CONNECTION_EVENTS = (
 
 
 class ClientConnection:
-    """One connection after the other, for all namespaces; the official client calls it a manager.
+    """The connection of a client, for all its namespaces; the official client calls it a manager.
 
-    `engine` is the present session, or None.
+    `engine` is the present Engine.IO session, or None. `max_message` is in bytes.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class ClientConnection:
         self._peer = ClientPeer(parser, max_message, limits.max_attachments)
         self._half_packet = HalfPacketTimer(limits.attachment_timeout)
         self._task: asyncio.Task[None] | None = None
-        # The tasks of connections that nobody wants any more.
+        # The tasks of sessions that no namespace wants any more.
         self._ending: set[asyncio.Task[None]] = set()
-        # By namespace, the task that asks its auth and sends CONNECT on the present connection.
+        # By namespace, the task that gets its auth and sends CONNECT on the present session.
         self._presenting: dict[Membership, asyncio.Task[None]] = {}
         self._first_steps = FirstSteps()
-        # Every handler in flight, and every presentation that is not over.
+        # The tasks of all handlers in flight, and those of `_presenting`.
         self._tasks: set[asyncio.Task[None]] = set()
-        # Set if the next attempt waits for nothing.
+        # Set when the next attempt is to be made without a delay.
         self._at_once = asyncio.Event()
 
     # -- what namespaces ask for
@@ -102,8 +102,8 @@ class ClientConnection:
             self._task = asyncio.get_running_loop().create_task(self._keep_connected())
 
     def leave(self, membership: Membership) -> None:
-        """Stop asking for a namespace that is not active any more. With the last one the connection
-        ends.
+        """Stop sending CONNECT for a namespace that is not active any more. With the last active
+        namespace the connection ends.
         """
         self._stop_presenting(membership)
         if self._active():
@@ -114,7 +114,7 @@ class ClientConnection:
             self._use(None)
             engine.close()
         else:
-            # The task makes an attempt, or waits for the next one.
+            # The task is making an attempt, or waits for the next one.
             task.cancel()
 
     def _retire(self) -> asyncio.Task[None]:
@@ -131,14 +131,14 @@ class ClientConnection:
         return asyncio.ensure_future(self._wait_ended())
 
     async def _wait_ended(self) -> None:
-        # Connections that are left from now on are not this caller's.
+        # The caller does not wait for connections that are left from now on.
         ending = set(self._ending)
         if ending:
             await asyncio.wait(ending)
 
     def reconnect(self) -> None:
-        """Close the connection when all that was sent has left, and make another one at once. Where
-        it is lost already, do not wait before the next attempt.
+        """Close the connection when all that was sent has left, and make another one at once. If it
+        is lost already, make the next attempt at once.
         """
         if self._task is not None:
             self._at_once.set()
@@ -147,19 +147,19 @@ class ClientConnection:
 
     @property
     def opened(self) -> bool:
-        """Return whether the connection is there, as far as one can know."""
+        """Return whether the connection is open, as far as the client knows."""
         return self.engine is not None and self.engine.opened
 
     @property
     def writable(self) -> bool:
-        """Return whether a packet would leave at once; if not, volatile ones are dropped."""
+        """Return whether a packet would leave at once. If not, volatile packets are dropped."""
         return self.engine is not None and self.engine.opened and self.engine.session.writable
 
     def send(self, packets: Sequence[EnginePacket]) -> None:
         """Send a packet, and the attachments that come after it, on the present connection.
 
         Raises:
-            UsageError: one of them is larger than the server takes.
+            UsageError: a packet is larger than the server takes.
         """
         assert self.engine is not None
         session = self.engine.session
@@ -176,7 +176,7 @@ class ClientConnection:
     # -- the connection
 
     async def _keep_connected(self) -> None:
-        """Connect, and connect again, as long as a namespace wants it."""
+        """Connect, and connect again, as long as a namespace is active."""
         backoff = self._reconnection.backoff()
         task = asyncio.current_task()
         self._at_once.clear()
@@ -186,12 +186,12 @@ class ClientConnection:
             if self._task is task:
                 await self._connect_once(backoff)
             if self._task is not task:
-                # Nobody wants the connection any more, or it was given up.
+                # No namespace is active any more, or connecting was given up.
                 return
             await self._pause(backoff.next_delay())
 
     async def _pause(self, delay: float) -> None:
-        """Wait so long before the next attempt, unless that is to be made at once."""
+        """Wait `delay` seconds before the next attempt, or less if that is to be made at once."""
         timer = asyncio.get_running_loop().call_later(delay, self._at_once.set)
         try:
             await self._at_once.wait()
@@ -221,7 +221,7 @@ class ClientConnection:
             await ended.wait()
 
     def _watch_end(self, engine: engineio_min.Client) -> None:
-        """Let `ended` wait for the goodbye of a connection, which delays no other one."""
+        """Let `ended` wait until a session has closed, which delays no other session."""
         task = asyncio.get_running_loop().create_task(engine.wait_closed())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
@@ -238,7 +238,7 @@ class ClientConnection:
         elif not attempts and not any(
             membership.handles("connect_error") for membership in memberships
         ):
-            # Without this a caller of `connect` would wait and not know what for.
+            # Without this line a caller of `connect` would wait and not know why.
             logger.warning("%s; trying again (see reconnection_attempts)", error)
         for membership in memberships:
             # A namespace that a handler has left meanwhile is not told.
@@ -250,15 +250,13 @@ class ClientConnection:
             self._announce("reconnect_failed")
 
     def _give_up(self, error: Exception) -> None:
-        """Give up connecting. Handlers are told after this, so that they may ask for a connection
-        again.
-        """
+        """Give up connecting. Handlers are called after this, so that they may connect again."""
         self._retire()
         for membership in self._active():
             membership.deactivate(error)
 
     def _use(self, engine: engineio_min.Client | None) -> None:
-        """Make another connection the present one; nothing of the one before is kept."""
+        """Make another session the present one; nothing of the session before is kept."""
         if self.engine is not None:
             self._watch_end(self.engine)
         self.engine = engine
@@ -279,8 +277,8 @@ class ClientConnection:
             self._announce("reconnect", attempts)
 
     def _enter(self, engine: engineio_min.Client, membership: Membership) -> None:
-        """Ask the server to accept a namespace, unless it is being asked already."""
-        # A CONNECT that is not answered yet must not be followed by another.
+        """Begin to send CONNECT for a namespace, unless that has begun on this session."""
+        # The server closes the connection for a second CONNECT.
         if membership.asked is engine or membership in self._presenting:
             return
         task = asyncio.get_running_loop().create_task(self._present(engine, membership))
@@ -294,7 +292,7 @@ class ClientConnection:
             task.cancel()
 
     async def _present(self, engine: engineio_min.Client, membership: Membership) -> None:
-        """Send CONNECT with what the application's auth gives; ask it again when it fails."""
+        """Send CONNECT with the application's auth; if its function fails, call it again later."""
         backoff = self._reconnection.backoff()
         task = asyncio.current_task()
         while True:
@@ -307,7 +305,7 @@ class ClientConnection:
                 log_failure(error, "the auth of namespace %s failed", membership.name)
                 failure = error
             if self._presenting.get(membership) is not task:
-                # The auth function has left the namespace, or goes on though it was cancelled.
+                # The auth function has left the namespace, or was cancelled and went on.
                 return
             if failure is None:
                 del self._presenting[membership]
@@ -320,7 +318,7 @@ class ClientConnection:
     def _auth_failed(
         self, membership: Membership, failure: BaseException, backoff: Backoff
     ) -> None:
-        """Report a failed auth like any failed attempt: the next one may succeed."""
+        """Report a failed auth function like any failed attempt: the next call may succeed."""
         error = ConnectionFailed(f"the application's auth failed: {failure!r}")
         error.__cause__ = failure
         if self._reconnection.is_last(backoff) or not membership.wanted_without(error):

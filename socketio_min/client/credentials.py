@@ -1,7 +1,8 @@
-"""What a client presents in CONNECT, and what it learns from the answer for the next CONNECT.
+"""What a client presents in CONNECT, and what the answer gives it for the next CONNECT (Socket.IO
+v5, "Connection to a namespace").
 
-See Socket.IO v5, "Connection to a namespace"; `pid` and `offset` are those of connection state
-recovery, by which a server restores what a client has missed.
+By the private id `pid` and the `offset` of the last event a server with connection state recovery
+restores the client's state and sends the events that it missed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Any, Final, TypeGuard
 from socketio_min.client.options import Auth
 from socketio_min.errors import ConnectionRefused, ProtocolError
 
-# Characters of an id that a server may give.
+# The most characters of an id that a server gives.
 MAX_ID: Final = 256
 
 
 class Credentials:
-    """What a server needs to restore the state of one namespace, as far as it is known."""
+    """The credentials of one namespace: the application's, and those for recovery."""
 
     __slots__ = ("_offset", "_pid")
 
@@ -27,7 +28,8 @@ class Credentials:
         self._offset: str | None = None
 
     async def present(self, auth: Auth) -> dict[str, Any] | None:
-        """Return what CONNECT carries: the application's auth, and what is needed for recovery.
+        """Return the payload of CONNECT: `auth`, or what its function returns, and the private id
+        and the offset if there are any.
 
         Raises:
             Exception: whatever the application's function raises.
@@ -42,7 +44,7 @@ class Credentials:
         return {**state, **(payload or {})}
 
     def forget(self) -> None:
-        """Present nothing that belongs to an earlier connection."""
+        """Present no private id and no offset in the next CONNECT."""
         self._offset = self._pid = None
 
     def renew(self, pid: str | None) -> bool:
@@ -54,7 +56,10 @@ class Credentials:
         return recovered
 
     def note_offset(self, args: list[Any]) -> bool:
-        """Note the offset at the end of an event's arguments. Return whether there is one."""
+        """Note the offset at the end of an event's arguments. Return whether there is one.
+
+        With recovery, the server adds an offset to each event that asks for no acknowledgement.
+        """
         if self._pid is not None and args and isinstance(args[-1], str):
             self._offset = args[-1]
             return True

@@ -1,7 +1,7 @@
-"""Events that come before the answer to CONNECT: they are handled after it.
+"""Events that come before the answer to CONNECT: they are kept, and handled after the answer.
 
-A server of many workers may send them in this order. They are kept up to a number, and up to the
-bytes that their values take.
+A server of many workers may send them in this order. The number of events is limited, and so are
+the bytes that their values take.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from socketio_min.errors import ProtocolError
 from socketio_min.protocol.weights import weigh_values
 
 Event = tuple[list[Any], int | None]
-"""Name and arguments, and the id that its acknowledgement has."""
+"""Name and arguments, and the id of the acknowledgement that it asks for."""
 
 
 class EarlyEvents:
@@ -39,6 +39,6 @@ class EarlyEvents:
         self._weight += weigh_values(data)
 
     def take(self) -> list[Event]:
-        """Return what is kept, in order, and keep it no longer."""
+        """Return the events in order, and keep them no longer."""
         events, self._events, self._weight = self._events, [], 0
         return events

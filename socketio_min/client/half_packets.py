@@ -1,5 +1,5 @@
-"""A packet whose attachments are still coming (Socket.IO v5, "BINARY_EVENT"), as a client waits for
-it: a server that does not send the rest in time loses the connection.
+"""A packet that waits for its attachments (Socket.IO v5, "Packet encoding"): if the server does not
+send them in time, the client closes the connection.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from socketio_min.errors import ProtocolError
 
 
 class HalfPacketTimer:
-    """The time for the attachments of one connection's packet, in seconds, all together."""
+    """The time for the attachments of one connection's packet: `seconds` for all together."""
 
     __slots__ = ("_seconds", "_timer")
 
@@ -20,7 +20,7 @@ class HalfPacketTimer:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, late: Callable[[ProtocolError], object]) -> None:
-        """Call `late` with an error when the time is over; time that runs already goes on."""
+        """Call `late` with an error when the time has passed. If it runs already, it goes on."""
         if self._timer is None:
             error = ProtocolError(
                 f"a packet's attachments did not come within {self._seconds:g} seconds"
@@ -28,7 +28,7 @@ class HalfPacketTimer:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, late, error)
 
     def stop(self) -> None:
-        """Stop the time: the packet is complete, or its connection is over."""
+        """Stop the time: the packet is complete, or its connection has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

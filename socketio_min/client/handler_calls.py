@@ -1,6 +1,6 @@
-"""How a client calls what the application has registered with a namespace.
+"""How a client calls the functions that the application has registered with a namespace.
 
-A handler's failure is logged and told to `on_error`; it never reaches the connection.
+A handler's failure is logged, and the handler of `on_error` is called; the connection goes on.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Reply = Callable[[Any], None] | None
 
 
 class HandlerRunner(Protocol):
-    """What runs the asynchronous handlers of a connection."""
+    """Runs the asynchronous handlers of a connection."""
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run an asynchronous handler."""
+        """Take an asynchronous handler's first step, and count it for as long as it goes on."""
 
 
 class HandlerCalls:
@@ -32,7 +32,7 @@ class HandlerCalls:
     def __init__(self, connection: HandlerRunner, registered: Handlers) -> None:
         self._registered = registered
         self._connection = connection
-        # By event, how many arguments its handler takes at most; filled in when it matters.
+        # By event, the most arguments that its handler takes; filled in when an offset comes.
         self._most_arguments: dict[str, int | None] = {}
 
     def off(self, event: str) -> None:
@@ -41,7 +41,11 @@ class HandlerCalls:
         self._most_arguments.pop(event, None)
 
     def handle(self, event: str, args: list[Any], reply: Reply, *, offset: bool) -> None:
-        """Call what is registered for an event; with `offset` the last argument is one."""
+        """Call the listeners and the handler of an event.
+
+        `reply` takes the handler's result if the event asks for acknowledgement, else it is None.
+        With `offset` the last argument is an offset, which a handler need not take.
+        """
         for listener in tuple(self._registered.incoming):
             try:
                 listener(event, *args)
@@ -56,14 +60,14 @@ class HandlerCalls:
             self._run(event, args, reply, other, (event, args, reply is not None))
 
     def _takes(self, event: str, handler: Handler, count: int) -> bool:
-        """Return whether the handler of an event takes so many arguments."""
+        """Return whether the handler of an event takes `count` arguments."""
         if event not in self._most_arguments:
             self._most_arguments[event] = most_arguments(handler)
         most = self._most_arguments[event]
         return most is None or count <= most
 
     def tell(self, event: str, *args: Any) -> None:
-        """Call the handler of one of the connection's own events."""
+        """Call the handler of "connect", "connect_error" or "disconnect"."""
         handler = self._registered.by_event.get(event)
         if handler is not None:
             self._run(event, args, None, handler, args)
@@ -107,7 +111,7 @@ class HandlerCalls:
             log_failure(failure, "the handler of on_error failed for %r", event)
 
     def announce_outgoing(self, args: tuple[Any, ...]) -> None:
-        """Tell the listeners of on_any_outgoing."""
+        """Call the listeners of `on_any_outgoing`."""
         for listener in tuple(self._registered.outgoing):
             try:
                 listener(*args)

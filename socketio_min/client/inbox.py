@@ -1,4 +1,4 @@
-"""What a client receives in one namespace: events, handled at once or once it is connected.
+"""The events that a client receives in one namespace (Socket.IO v5, "Sending and receiving data").
 
 EVENT ─► kept before the answer to CONNECT ─► catch-all listeners ─► handler ─► ACK
 """
@@ -22,7 +22,7 @@ from socketio_min.protocol.turns import Turns
 class InboxLink(Protocol):
     """What an inbox may ask of the connection under it.
 
-    `engine` is the present session, or None: inboxes tell one from another and no more.
+    `engine` is the present session, or None; inboxes only compare it with an earlier one.
     """
 
     limits: ClientLimits
@@ -36,7 +36,7 @@ class InboxLink(Protocol):
 
 
 class Inbox:
-    """The events of one namespace that come in. They are handled from `join` until `leave`."""
+    """Receives the events of one namespace, and handles them from `join` until `leave`."""
 
     __slots__ = ("_credentials", "_early", "_encoder", "_handlers", "_link", "_sid")
 
@@ -66,18 +66,18 @@ class Inbox:
             self._early.add(data, ack_id)
 
     def join(self, sid: str) -> None:
-        """Handle what came early, in its turn: the socket `sid` is in the namespace."""
+        """Handle the early events in their turn: the socket `sid` is in the namespace."""
         self._sid = sid
         for data, ack_id in self._early.take():
             self._link.turns.call(self._handle_early, sid, data, ack_id)
 
     def leave(self) -> None:
-        """Handle nothing more, and forget what came early."""
+        """Handle no more events, and forget the early ones."""
         self._sid = None
         self._early.take()
 
     def _handle_early(self, sid: str, data: list[Any], ack_id: int | None) -> None:
-        # The call may have waited until after the end of its connection.
+        # The call may have waited until its connection had ended.
         if self._sid == sid:
             self._handle(data, ack_id)
 
@@ -92,12 +92,12 @@ class Inbox:
         self._handlers.handle(data[0], args, reply, offset=offset)
 
     def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
-        """Answer an event with a handler's result: None, a value, or a tuple of several."""
+        """Acknowledge an event with a handler's result: None, a value, or a tuple of several."""
         values: Any = [] if result is None else result if isinstance(result, tuple) else [result]
         packets = [
             packet.decode() if type(packet) is LongText else packet
             for packet in self._encoder.ack(values, ack_id)
         ]
-        # On a later connection the same id would acknowledge another event.
+        # On a later session the same id would acknowledge another event.
         if self._sid is not None and self._link.engine is engine:
             self._link.send(packets)

@@ -1,10 +1,11 @@
-"""A client's place in one namespace on the wire: what CONNECT, its answer, and DISCONNECT cause.
+"""A client in one namespace: what CONNECT, its answer, and DISCONNECT cause (Socket.IO v5,
+"Connection to a namespace", "Disconnection from a namespace").
 
-    intend() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
+    intend() ─► CONNECT {pid, offset, auth} ─► missed events ─► kept events leave ─► "connect"
 
-A membership outlives its connections: what is emitted while there is none waits in `outbox.py`.
-What comes in is in `inbox.py`, what CONNECT carries in `credentials.py`. Which connection carries
-the packets, and whether to come back, is the affair of `connection.py`.
+A membership outlives its connections: an event that is emitted without a connection waits in
+`outbox.py`. Events that come are in `inbox.py`, what CONNECT carries in `credentials.py`. Which
+session carries the packets, and whether the client comes back, is the affair of `connection.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from socketio_min.protocol.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNEC
 from socketio_min.protocol.parser import Parser
 from socketio_min.registration import Handlers
 
-# Why a namespace was left, in the words of the official client; Engine.IO has the other reasons.
+# Why a namespace was left, in the words of the official client; the other reasons are Engine.IO's.
 SERVER_DISCONNECT = "io server disconnect"
 CLIENT_DISCONNECT = "io client disconnect"
 
@@ -39,7 +40,7 @@ class ClientLink(HandlerRunner, InboxLink, OutboxLink, Protocol):
         """Connect a namespace, on the present connection or on a new one."""
 
     def leave(self, membership: Membership) -> None:
-        """Ask no longer for a namespace that is not active."""
+        """Stop sending CONNECT for a namespace that is not active any more."""
 
     def ended(self) -> Awaitable[None]:
         """Wait until the connections that were left have ended."""
@@ -49,11 +50,10 @@ class ClientLink(HandlerRunner, InboxLink, OutboxLink, Protocol):
 
 
 class Membership:
-    """The place of a client in one namespace, with the handlers that are `registered` for it.
+    """The state of a client in one namespace, with the handlers that are `registered` for it.
 
-    `id`, `recovered` and `auth` are those of `ClientNamespace`. `asked` is the connection on which
-    CONNECT was sent and is not answered. A connection before the present one will not answer any
-    more.
+    `id`, `recovered` and `auth` are those of `ClientNamespace`. `asked` is the session on which
+    CONNECT was sent and is not answered. If it is not the present session, no answer will come.
     """
 
     __slots__ = (
@@ -91,7 +91,8 @@ class Membership:
         self.id: str | None = None
         self.recovered = False
         self.asked: object = None
-        # The connection on which the namespace was left: a DISCONNECT may be under way from there.
+        # The session on which this client left the namespace last: a DISCONNECT of the server may
+        # be under way there.
         self._left: object = None
         self.intents = Intents()
         self._credentials = Credentials()
@@ -110,7 +111,7 @@ class Membership:
 
     @property
     def active(self) -> bool:
-        """Return whether the client is in the namespace or wants to be."""
+        """Return whether the client is in the namespace or intends to be."""
         return self.intents.present is not None
 
     # -- what the application asks for
@@ -132,7 +133,7 @@ class Membership:
         self._leave(Disconnected("disconnect() was called"), CLIENT_DISCONNECT)
 
     def _leave(self, error: Exception, reason: str) -> None:
-        """Leave, or try no longer to join. Handlers are told last: they may connect again."""
+        """Leave, or stop trying to join. Handlers are called last, because they may connect again."""
         if self.active:
             tell = self._detach(reason)
             self.deactivate(error)
@@ -151,7 +152,7 @@ class Membership:
     # -- what the connection tells
 
     async def credentials(self) -> dict[str, Any] | None:
-        """Return what CONNECT carries: `auth`, and what the server needs to recover the state.
+        """Return the payload of CONNECT; see `Credentials.present`.
 
         Raises:
             Exception: whatever the application's function raises.
@@ -179,8 +180,8 @@ class Membership:
             self._refused(data)
 
     def _receive_inactive(self, type_: int) -> None:
-        # Packets that have crossed our DISCONNECT are dropped; an answer to CONNECT means that none
-        # is due any more.
+        # The packet has crossed our DISCONNECT and is dropped. But if it answers our CONNECT, no
+        # answer is due any more.
         if self._is_asked and type_ in (CONNECT, CONNECT_ERROR):
             self.asked = None
             if type_ == CONNECT:
@@ -199,8 +200,7 @@ class Membership:
         elif self._is_asked and self._left is not self.asked:
             self.asked = None
             self.give_up(error)
-        # Otherwise the packet has crossed our DISCONNECT, and the answer to CONNECT is still to
-        # come.
+        # Otherwise the packet has crossed our DISCONNECT, and CONNECT will be answered after it.
 
     def _accepted(self, data: dict[str, Any] | None) -> None:
         if not self._is_asked:
@@ -210,14 +210,14 @@ class Membership:
         self.id = sid
         self.outbox.join()
         self.recovered = self._credentials.renew(pid)
-        # The official order: what was missed, what was emitted meanwhile, then "connect".
+        # The official order: missed events come, kept events leave, then "connect" is called.
         self._inbox.join(sid)
         self.outbox.send_kept()
         self._link.turns.call(self._tell_connected, sid)
         self.intents.settle(None)
 
     def _tell_connected(self, sid: str) -> None:
-        # The call may have waited until after the end of its connection.
+        # The call may have waited until its connection had ended.
         if self.id == sid:
             self.handlers.tell("connect")
 
@@ -234,11 +234,11 @@ class Membership:
         self.failed(error)
 
     def failed(self, error: Exception) -> None:
-        """Tell that an attempt to connect failed."""
+        """Call the handler of "connect_error": an attempt to connect failed."""
         self.handlers.tell("connect_error", error)
 
     def lost(self, reason: str, description: str) -> Callable[[], None]:
-        """Note that the connection is over. Return the function that tells the handlers."""
+        """Note that the connection has ended. Return the function that calls the handlers."""
         if self.connected:
             return self._detach(reason)
         error = ConnectionFailed(f"the connection was lost before it was accepted: {description}")
@@ -246,8 +246,8 @@ class Membership:
         return partial(self.failed, error)
 
     def _detach(self, reason: str) -> Callable[[], None]:
-        """End the connected state. Return the function that tells the handlers, which does nothing
-        if they were never told of it.
+        """End the connected state. Return the function that calls the handler of "disconnect"; it
+        does nothing if the client was not connected.
         """
         self._inbox.leave()
         self.outbox.leave()
@@ -261,10 +261,10 @@ class Membership:
         self.outbox.lose(reason)
 
     def _announce_outgoing(self, args: tuple[Any, ...]) -> None:
-        """Tell the listeners of `on_any_outgoing` of an event that is sent now."""
+        """Call the listeners of `on_any_outgoing` for an event that is sent now."""
         if self._registered.outgoing:
             self.handlers.announce_outgoing(args)
 
 
 def _nothing() -> None:
-    """Tell nobody: the client was not in the namespace."""
+    """Call no handler: the client was not in the namespace."""

@@ -1,7 +1,7 @@
-"""One namespace as a client sees it: what the official client calls a socket.
+"""One namespace as a client sees it: the official client calls it a socket.
 
-Here is what an application calls: it registers handlers, connects, and sends. What goes over the
-wire for that is in `membership.py`.
+Here are the methods that an application calls, to register handlers, connect, and send. Which
+packets that causes is in `membership.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Function = TypeVar("Function", bound=Handler)
 OtherHandler = Callable[[str, list[Any], bool], Any]
 ErrorHandler = Callable[[str, list[Any], Exception], Any]
 
+# Seconds that `call` waits if no other time is given.
 CALL_TIMEOUT = 10.0
 
 RULES: Final = Rules(
@@ -72,10 +73,10 @@ class ClientNamespace:
     ) -> Function | Callable[[Function], Function]:
         """Handle `event` with `handler(*args)`, a function or coroutine function; also a decorator.
 
-        What it returns acknowledges the event: None with no argument, a tuple with several,
-        anything else with one. `connect()`, `disconnect(reason)` and `connect_error(error)` tell of
-        the connection. A server with connection state recovery adds an offset to the arguments: a
-        handler that takes fewer is called without it.
+        The handler's result acknowledges the event: None with no argument, a tuple with several,
+        anything else with one. The client itself calls `connect()`, `disconnect(reason)` and
+        `connect_error(error)`. A server with connection state recovery adds an offset to the
+        arguments: a handler that takes fewer arguments is called without it.
 
         Raises:
             UsageError: the event has a handler already (see `off`), or is reserved, or the handler
@@ -112,8 +113,8 @@ class ClientNamespace:
     def on_other(self, handler: OtherHandler) -> OtherHandler:
         """Call `handler(event, args, acknowledged)` for events without a handler.
 
-        `acknowledged` tells whether the server waits for an acknowledgement, which is what the
-        handler returns, as with `on`. Without such a handler unknown events are dropped.
+        `acknowledged` tells whether the server waits for an acknowledgement; the handler's result
+        is that, as with `on`. Without such a handler unknown events are dropped.
 
         Raises:
             UsageError: it cannot be called so.
@@ -145,7 +146,7 @@ class ClientNamespace:
 
     @property
     def auth(self) -> Auth:
-        """Return what each CONNECT carries; it may be changed, and the next CONNECT has it."""
+        """Return what each CONNECT carries; when it is changed, the next CONNECT carries that."""
         return self._membership.auth
 
     @auth.setter
@@ -159,27 +160,27 @@ class ClientNamespace:
 
     @property
     def active(self) -> bool:
-        """Return whether the namespace is connected or tries to be."""
+        """Return whether the client is connected to the namespace or tries to be."""
         return self._membership.active
 
     def open(self) -> None:
-        """Connect in the background; the handlers of "connect" and "connect_error" tell more.
+        """Connect in the background; the handler of "connect" or "connect_error" is called.
 
-        This and all that follows needs a running event loop.
+        This and the methods below need a running event loop.
         """
         self._membership.intend().kept = True
 
     async def connect(self) -> None:
-        """Connect, and wait until it is done.
+        """Connect, and wait until the server has accepted the client.
 
         Without a limit (`reconnection_attempts`, or no `reconnection`) this waits for a server as
         long as it takes; put `asyncio.timeout` around it. Cancelling takes back what this call has
         asked for: a client that was connecting before, by `open` or after a lost connection, goes
-        on with it.
+        on connecting.
 
         Raises:
             ConnectionRefused: the server does not accept this client.
-            ConnectionFailed: the last attempt failed, or the application's auth.
+            ConnectionFailed: the last attempt failed, or the application's auth function did.
             Disconnected: `disconnect` was called meanwhile.
         """
         intent = self._membership.intend()
@@ -187,7 +188,7 @@ class ClientNamespace:
             try:
                 await self._membership.intents.wait(intent)
             except SocketIOError:
-                # When this call fails, the connection is closed already.
+                # The caller finds the connection closed when this call has failed.
                 await self._connection.ended()
                 raise
             except asyncio.CancelledError:
@@ -214,19 +215,20 @@ class ClientNamespace:
 
         Raises:
             UsageError: the event's name is reserved, a value cannot be encoded, or the event is
-            larger than the server takes. One that waited for a connection is then logged instead.
+            larger than the server takes. If the event had to wait for a connection, its size is
+            known later, and the error is logged.
         """
         self._outbox.emit((event, *args))
 
     def emit_with_ack(
         self, event: str, *args: Any, timeout: float | None = None
     ) -> asyncio.Future[Any]:
-        """Send an event; the result is there when the server has acknowledged it.
+        """Send an event; the future has a result when the server has acknowledged the event.
 
         The result is None, the one argument of the acknowledgement, or a tuple of several.
-        `timeout` is in seconds; without one `ack_timeout` counts, and without that there is none.
-        With `retries` it is the time of each attempt. An event that still waits for a connection is
-        withdrawn when its time is over.
+        `timeout` is in seconds, by default `ack_timeout`; if both are None there is no limit. With
+        `retries` it is the time of each attempt. An event that still waits for a connection when
+        its time has passed is not sent.
 
         Raises:
             UsageError: as `emit`. From awaiting the result:
@@ -236,7 +238,7 @@ class ClientNamespace:
         return self._outbox.ask((event, *args), timeout)
 
     async def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
-        """Send an event and wait for its acknowledgement: `emit_with_ack` that always ends.
+        """Send an event and wait for its acknowledgement, as `emit_with_ack` with a time limit.
 
         `timeout` is in seconds, by default `ack_timeout` or else 10.
 
@@ -249,11 +251,11 @@ class ClientNamespace:
 
     @property
     def volatile(self) -> VolatileOperator:
-        """Return what sends events that may be dropped if they cannot leave at once."""
+        """Return an operator whose events are dropped if they cannot leave at once."""
         return VolatileOperator(self._outbox)
 
     async def drained(self) -> None:
-        """Wait until everything sent so far has been handed to the transport, or the connection is
+        """Wait until all packets so far have been handed to the transport, or the connection is
         lost.
         """
         await self._connection.drain()

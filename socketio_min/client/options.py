@@ -20,7 +20,7 @@ Auth = AuthValue | Callable[[], AuthValue | Awaitable[AuthValue]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectionOptions:
-    """Whether and when a client comes back; the names and defaults of the official client.
+    """Whether and when a client comes back. Names and defaults are those of the official client.
 
     Raises:
         UsageError: an option has a value that it cannot have.
@@ -29,9 +29,9 @@ class ReconnectionOptions:
     reconnection: bool = True
     """Whether the client comes back at all."""
     reconnection_attempts: int | None = None
-    """How often in a row it tries; None for ever."""
+    """How often in a row the client tries; None for ever."""
     reconnection_delay: float = 1.0
-    """Seconds before the first attempt; they double up to `reconnection_delay_max`."""
+    """Seconds before the first attempt; each attempt doubles them."""
     reconnection_delay_max: float = 5.0
     """The most seconds before an attempt."""
     randomization_factor: float = 0.5
@@ -48,7 +48,7 @@ class ReconnectionOptions:
             raise UsageError(f"randomization_factor: got {factor!r}, expected a number from 0 to 1")
 
     def backoff(self) -> Backoff:
-        """Return the delays of a series of attempts that begins now."""
+        """Return the delays of a new series of attempts."""
         return Backoff(
             self.reconnection_delay,
             self.reconnection_delay_max,
@@ -57,7 +57,7 @@ class ReconnectionOptions:
         )
 
     def is_last(self, backoff: Backoff) -> bool:
-        """Return whether there is to be no attempt after the present one of a series."""
+        """Return whether the present attempt of a series is the last one."""
         return not self.reconnection or backoff.attempts == self.reconnection_attempts
 
 
@@ -65,12 +65,12 @@ class ReconnectionOptions:
 class ClientLimits:
     """What the server may make a client keep.
 
-    max_attachments: binary attachments in one packet; attachment_timeout: seconds until all must
-    be there.
+    max_attachments: binary attachments in one packet. attachment_timeout: seconds until all
+    attachments of a packet must have come.
     max_handlers: asynchronous handlers in flight, less the acknowledgements that the server owes;
     reading pauses at this number.
     max_held_packets, max_held_bytes: events that come before the server has answered CONNECT, and
-    about what they take; one of any size is kept.
+    about how many bytes they take; the event that goes above these is still kept.
 
     Raises:
         UsageError: a limit is no number above 0.
@@ -92,20 +92,20 @@ class SocketIOClientOptions:
     """The options of a Socket.IO client besides `ClientOptions` and `ReconnectionOptions`.
 
     Raises:
-        UsageError: an option has a value that it cannot have, or there are retries and no time
-        after which they happen.
+        UsageError: an option has a value that it cannot have, or there are `retries` without an
+        `ack_timeout`.
     """
 
     auth: Auth = None
-    """What CONNECT carries, or a function, maybe asynchronous, that is asked for it each time."""
+    """What CONNECT carries, or a function, maybe asynchronous, that returns it for each CONNECT."""
     retries: int = 0
     """How often an event is sent again when it was not acknowledged within `ack_timeout`."""
     ack_timeout: float | None = None
-    """Seconds until an acknowledgement is given up that no other time is named for."""
+    """Seconds until an acknowledgement is given up, if the call names no other time."""
     limits: ClientLimits = field(default_factory=ClientLimits)
     """What the server may make the client keep."""
     parser: Parser = JSON_PARSER
-    """What packets are written in, the same as the server's."""
+    """How packets are written and read; the server must have the same parser."""
 
     def __post_init__(self) -> None:
         check_auth(self.auth)
@@ -145,7 +145,7 @@ def check_auth(auth: object) -> None:
         UsageError: the value is neither a mapping nor a function nor None.
     """
     if auth is not None and not isinstance(auth, Mapping) and not callable(auth):
-        # Not its value, which is a secret.
+        # The error does not show the value, which is a secret.
         raise UsageError(
             f"auth: got a value of type {type(auth).__name__}, expected a dict, such as "
             '{"token": "..."}, or a function that returns one'

@@ -1,7 +1,8 @@
-"""What a client sends in one namespace: at once, when it is connected, or until it is acknowledged.
+"""The events that a client sends in one namespace (Socket.IO v5, "Sending and receiving data",
+"Acknowledgement").
 
 emit ──► sent, or kept in the send buffer until the next connection
-emit with acknowledgement ──► the same, and its answer, or why there is none
+emit with acknowledgement ──► the same, and then the answer, or the error why there is none
 emit with `retries` ──► the same, one event after the other; see `RetryQueue`
 """
 
@@ -43,7 +44,7 @@ class OutboxLink(Protocol):
 
     @property
     def opened(self) -> bool:
-        """Return whether the connection is there, as far as one can know."""
+        """Return whether the connection is open, as far as the client knows."""
 
     @property
     def writable(self) -> bool:
@@ -54,10 +55,10 @@ class OutboxLink(Protocol):
 
 
 class Outbox:
-    """The events of one namespace that leave, and the acknowledgements that are due.
+    """Sends the events of one namespace, and waits for their acknowledgements.
 
-    An event is its name and arguments. `sent(event)` is called for each when it leaves. Nothing
-    leaves before `join` and after `leave`.
+    An event is a tuple of its name and arguments. `sent(event)` is called for each event when it
+    leaves. No event leaves before `join` or after `leave`. `ack_timeout` is in seconds.
     """
 
     __slots__ = (
@@ -108,7 +109,7 @@ class Outbox:
             self._send(packets, args, None)
 
     def ask(self, args: Args, timeout: float | None) -> asyncio.Future[Any]:
-        """Send an event and return its answer; see `ClientNamespace.emit_with_ack`."""
+        """Send an event and return its acknowledgement; see `ClientNamespace.emit_with_ack`."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         answer = partial(_resolve, future)
         if self._retry_queue is not None:
@@ -140,8 +141,8 @@ class Outbox:
         return ack_id
 
     def _ask_in_turn(self, args: Args, timeout: float, answer: Answer) -> None:
-        """Send an event of the queue. The call that emitted it has returned, so `answer` is told of
-        an error.
+        """Send an event of the queue. The call that emitted it has returned, so an error is given
+        to `answer`.
         """
         try:
             self._ask(args, timeout, answer)
@@ -156,7 +157,7 @@ class Outbox:
             self._unsent.append(_Emission(packets, args, ack_id))
 
     def _withdraw(self, ack_id: int) -> bool:
-        """Take an event out of the send buffer. Return whether it was still there."""
+        """Take an event out of the send buffer. Return whether it was there."""
         unsent = self._unsent
         self._unsent = [emission for emission in unsent if emission.ack_id != ack_id]
         return len(self._unsent) < len(unsent)
@@ -169,11 +170,11 @@ class Outbox:
     # -- what the namespace tells
 
     def join(self) -> None:
-        """Send what is emitted from now on: the namespace is connected."""
+        """Send events that are emitted from now on: the namespace is connected."""
         self._joined = True
 
     def send_kept(self) -> None:
-        """Send what was emitted before `join`, and what waits to be sent again."""
+        """Send the events that were emitted before `join`, and those that wait for a retry."""
         unsent, self._unsent = self._unsent, []
         for emission in unsent:
             self._send_kept(emission)
@@ -181,17 +182,17 @@ class Outbox:
             self._retry_queue.resume()
 
     def leave(self) -> None:
-        """Keep what is emitted from now on: the namespace is not connected."""
+        """Keep events that are emitted from now on: the namespace is not connected."""
         self._joined = False
         if self._retry_queue is not None:
             self._retry_queue.suspend()
 
     def lose(self, reason: str) -> None:
-        """Answer the events that were sent and not acknowledged: the connection is over."""
+        """Give up the acknowledgements of events that were sent: the connection has ended."""
         self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
 
     def acknowledged(self, ack_id: int | None, data: list[Any]) -> None:
-        """Give an acknowledgement to the caller that waits for it; an unknown one is dropped."""
+        """Give an acknowledgement to the caller that waits for it; drop an unknown one."""
         answer = self._acks.take(ack_id)
         if answer is not None:
             answer(data)

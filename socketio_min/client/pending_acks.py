@@ -1,4 +1,4 @@
-"""The acknowledgements that a client's namespace waits for."""
+"""The acknowledgements that a client's namespace waits for (Socket.IO v5, "Acknowledgement")."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class PendingAcks:
 
     Each callback is called exactly once, or not at all after `take`.
 
-    `expired(ack_id)` is called when the time of an acknowledgement is over, and returns whether its
-    event was not even sent. `turns` is told how many acknowledgements are due, because the server
-    must be read for them.
+    `expired(ack_id)` is called when the time of an acknowledgement has passed, and returns whether
+    its event was not even sent. `turns` counts the acknowledgements that are due, because the
+    server must be read for them.
     """
 
     __slots__ = ("_expired", "_last_id", "_pending", "_turns")
@@ -37,7 +37,7 @@ class PendingAcks:
         return self._last_id + 1
 
     def expect(self, ack_id: int, event: str, timeout: float | None, answer: Answer) -> None:
-        """Tell `answer` of an acknowledgement; after `timeout` seconds, that there is none."""
+        """Call `answer` with an acknowledgement, or after `timeout` seconds with an error."""
         self._last_id = ack_id
         timer = None
         if timeout is not None:
@@ -47,17 +47,17 @@ class PendingAcks:
         self._turns.expect_ack()
 
     def take(self, ack_id: int | None) -> Answer | None:
-        """Expect an acknowledgement no longer, and return the callback that is to be told of it.
+        """Expect an acknowledgement no longer, and return its callback for the caller to call.
 
-        Return None for an acknowledgement that is unknown, or came before.
+        Return None for an acknowledgement that is unknown, or has come before.
         """
         if ack_id is None or ack_id not in self._pending:
             return None
         return self._remove(ack_id)
 
     def lose(self, reason: str, unsent: Collection[int | None]) -> None:
-        """Tell the callbacks that the connection is gone, except those whose event was not sent
-        yet.
+        """Call the callbacks with an error: the connection is lost. Those of `unsent` events are
+        not called.
         """
         for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
             self._remove(ack_id)(

@@ -133,7 +133,7 @@ class Membership:
         self._leave(Disconnected("disconnect() was called"), CLIENT_DISCONNECT)
 
     def _leave(self, error: Exception, reason: str) -> None:
-        """Leave, or stop trying to join. Handlers are called last, because they may connect again."""
+        """Leave, or stop trying to join. Handlers are called last: they may connect again."""
         if self.active:
             tell = self._detach(reason)
             self.deactivate(error)

@@ -2,8 +2,8 @@
 
 `Adapter` is what a namespace asks of its cluster; its methods follow the official adapter's.
 `LocalNamespace` and `Recipient` are what an adapter may ask of the namespace and of its sockets:
-all that an adapter's author must know. `MemoryAdapter` is a cluster of one process; a cluster's
-adapter does the same for its own sockets and tells the other servers.
+all that an adapter's author must know. `MemoryAdapter` is a cluster of one process; the adapter of
+a larger cluster does the same for its own sockets, and sends messages to the other servers.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from socketio_min.protocol.parser import PacketEncoder
 
 SomeNamespace = TypeVar("SomeNamespace")
 
-# Gets the arguments of an acknowledgement, or None when the client has gone without one.
+# Gets the arguments of an acknowledgement, or None if the client has gone before.
 AckCallback = Callable[[list[Any] | None], None]
 
 
 class BroadcastOptions(NamedTuple):
     """The receivers of a broadcast, and how it is sent.
 
-    `rooms`: the sockets in at least one of these rooms, or all if there are none (an operator with
-    an empty collection of rooms asks no adapter); `except_`: without the sockets in these rooms;
-    `timeout` in seconds. A tuple: making one costs a fifth of what a frozen dataclass does, and
+    rooms: the sockets in at least one of these rooms are selected; all, if there are no rooms.
+    except_: the sockets in these rooms are left out.
+    volatile: whether the event is dropped for a socket that cannot take it at once.
+    compress: whether the transport may compress the event.
+    local: whether only sockets of this server are selected.
+    timeout: seconds that the answers may take.
+
+    These options are a tuple, because making one costs a fifth of what a frozen dataclass does, and
     every broadcast makes some.
     """
 
@@ -43,7 +48,7 @@ class BroadcastOptions(NamedTuple):
     def to(self, rooms: Iterable[str]) -> BroadcastOptions:
         """Return the same options for more rooms."""
         _, except_, volatile, compress, local, timeout = self
-        # Most broadcasts come by here, and `_replace` would cost four times as much.
+        # Most broadcasts call this, and `_replace` would cost four times as much.
         return BroadcastOptions(
             _distinct((*self.rooms, *rooms)), except_, volatile, compress, local, timeout
         )
@@ -73,7 +78,7 @@ class Output(Protocol):
 
 
 class FetchedSocket(Protocol):
-    """What `fetch_sockets` tells of a socket, of this server or of another."""
+    """A socket as `fetch_sockets` returns it, of this server or of another."""
 
     @property
     def id(self) -> str: ...
@@ -147,18 +152,18 @@ class LocalNamespace(Protocol):
 
     @property
     def recovery(self) -> Recovery | None:
-        """Return how clients that come back are recovered, None if they are not."""
+        """Return the options of connection state recovery, None without it."""
 
     def next_ack_id(self) -> int:
         """Return an acknowledgement id that the namespace has not used."""
 
     def announce_outgoing(self, socket: Any, args: Sequence[Any]) -> None:
-        """Tell the listeners of outgoing events."""
+        """Call the listeners of outgoing events."""
 
     def server_event(
         self, event: str, args: Sequence[Any], answer: Callable[[Any], None] | None
     ) -> None:
-        """Handle an event that another server sent; `answer` takes the handler's result."""
+        """Handle an event of another server; `answer` is called with the handler's result."""
 
 
 class Adapter(Protocol):
@@ -166,10 +171,12 @@ class Adapter(Protocol):
 
     @property
     def status(self) -> ClusterStatus:
-        """Return whether the other servers can be reached, and what was lost."""
+        """Return whether the other servers can be reached, and how many messages were lost."""
 
     async def start(self) -> None:
-        """Join the cluster; return when its messages arrive, or when that takes too long."""
+        """Join the cluster; return when messages of the other servers arrive, or when that takes
+        too long.
+        """
 
     async def close(self) -> None:
         """Leave the cluster. `start` may follow."""
@@ -187,7 +194,7 @@ class Adapter(Protocol):
         """Take a socket out of a room."""
 
     def delete_all(self, socket_id: str) -> None:
-        """Forget a socket, which is gone."""
+        """Forget a socket: it is gone."""
 
     def socket_rooms(self, socket_id: str) -> Collection[str]:
         """Return the rooms of a socket."""
@@ -204,9 +211,9 @@ class Adapter(Protocol):
     ) -> Callable[[], None]:
         """Send an event that asks for acknowledgement.
 
-        `client_count` is called once a server with the number of its sockets that will answer and
-        its name, "" if that is not known, `acknowledged` once a socket. Return the function to call
-        when no more answers are wanted.
+        `client_count` is called once for each server, with the number of its sockets that will
+        answer and with its name, "" if that is not known. `acknowledged` is called once for each of
+        these sockets. Return the function to call when no more answers are wanted.
         """
 
     async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:
@@ -240,11 +247,11 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class RecoveringAdapter(Adapter, Protocol):
-    """What a namespace asks of its cluster besides, if it recovers clients that come back.
+    """What a namespace with connection state recovery asks of its cluster besides.
 
-    Its events have their offset as a last argument, unless they are volatile or ask for
-    acknowledgement. There is no wait after `restore_session` returns: what was sent before is in
-    `missed`, and what is sent later reaches the socket because of `add_all`.
+    An event has its offset as a last argument, unless it is volatile or asks for acknowledgement.
+    `add_all` follows `restore_session` without a wait: earlier events are in `missed`, and later
+    ones reach the socket because of `add_all`.
     """
 
     def emit(
@@ -252,32 +259,31 @@ class RecoveringAdapter(Adapter, Protocol):
     ) -> None:
         """Send an event to one socket of this server, whatever its rooms.
 
-        `pid` is the socket's private id. The socket may be gone: then the event waits for it, or
-        goes to the socket of the same id that has come back.
+        `pid` is the socket's private id. If the client is away, the event waits for it; if it is
+        back, the event goes to its new socket, which has the same id.
         """
 
     def session_began(self, socket: Recoverable) -> None:
-        """Note that the client of a socket knows its private id, and may come back from now on."""
+        """Note that the client of a socket was told its private id: now it may come back."""
 
     def persist_session(self, session: Session) -> None:
-        """Keep a session whose client has gone; `delete_all` of its socket follows."""
+        """Keep the session of a client that has gone; `delete_all` of its socket follows."""
 
     def restore_session(
         self, pid: str, offset: str | None
     ) -> Restored | Awaitable[Restored | None] | None:
         """Take out the session of that private id, with the events after `offset`.
 
-        Without an offset the client has had no event since the session began. None if there is no
-        such session, or not all that it missed.
+        Without an offset the client has got no event since the session began. Return None if there
+        is no such session, or if not all events that the client missed are known.
         """
 
 
 def recovering(
     make_adapter: Callable[[SomeNamespace], Adapter],
 ) -> Callable[[SomeNamespace], RecoveringAdapter]:
-    """Return `make_adapter`, held to make adapters that recover clients.
-
-    What it returns raises a UsageError if an adapter cannot.
+    """Return `make_adapter` with a check: the function raises a UsageError if an adapter that it
+    makes cannot recover clients.
     """
 
     def make(namespace: SomeNamespace) -> RecoveringAdapter:

@@ -1,14 +1,14 @@
-"""What every adapter of a cluster does: it acts on its own sockets at once, and sends a message to
-the other servers.
+"""What every adapter of several servers does: it acts on the sockets of its own server at once, and
+sends a message to the other servers.
 
     broadcast ─► here: MemoryAdapter ─► there: `handle` ─► MemoryAdapter
     request   ─► `_pending` ◄─ `settle` ◄─ a response of each other server
 
-A subclass writes messages in its own form and carries them: it has `publish`, `respond` and
-`server_count`, and calls `handle` and `settle` with what arrives. Joins, leaves and disconnections
-take effect here at once, also while the others cannot be reached; one's own messages are ignored
-when they come back. A message of another server can end neither the process nor the connection by
-which it came.
+A subclass writes messages in its own form and carries them: it has `publish`, `respond`,
+`server_count`, `server_names` and `new_request_id`, and calls `handle` and `settle` with the
+messages that arrive. Joins, leaves and disconnections take effect on this server at once, even
+while the others cannot be reached; a server's own messages are ignored when they come back to it. A
+message of another server can end neither the process nor the connection by which it came.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from socketio_min.protocol.outgoing import event_packets
 
 logger = logging.getLogger("socketio_min")
 
-# Seconds that a request waits for the other servers unless it says otherwise, as in Node.js.
+# Seconds that a request waits for the other servers if it names no other time, as in Node.js.
 REQUEST_TIMEOUT = 5.0
 
 
@@ -71,8 +71,7 @@ class _Answers:
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
-        # The names of the servers that responded, as far as known, and of all other servers, if
-        # there was time to ask.
+        # The names of the servers that responded, and of all other servers, as far as known.
         self.names: set[str] = set()
         self.servers: frozenset[str] = frozenset()
         self.expected: int | None = None
@@ -107,13 +106,12 @@ class _Answers:
 
 
 class ClusterAdapter(MemoryAdapter, ABC):
-    """The rooms of one of many servers."""
+    """The rooms of one of several servers; `uid` is its name among them."""
 
     __slots__ = ("_pending", "request_timeout", "uid")
 
     def __init__(self, namespace: LocalNamespace, uid: str) -> None:
         super().__init__(namespace)
-        # How the other servers name this one.
         self.uid = uid
         self.request_timeout = REQUEST_TIMEOUT
         self._pending: dict[str, Callable[[Response, str], None]] = {}
@@ -279,7 +277,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
     # -- what the other servers ask for
 
     def handle(self, uid: str, message: Request) -> None:
-        """Do what another server asks for. Whatever it has sent, nothing is raised."""
+        """Act on a request of the server `uid`. No error is raised, whatever the request is."""
         if uid == self.uid:
             return
         try:
@@ -290,14 +288,14 @@ class ClusterAdapter(MemoryAdapter, ABC):
             logger.exception("a message of another server could not be handled")
 
     def take(self, uid: str, message: Request | Response) -> None:
-        """Take a message of a channel that requests and responses share."""
+        """Take a message that may be a request or a response."""
         if isinstance(message, Request):
             self.handle(uid, message)
         else:
             self.settle(message, uid)
 
     def settle(self, response: Response, uid: str = "") -> None:
-        """Take a response of the server `uid`; one that nobody waits for is ignored."""
+        """Take a response of the server `uid`; it is ignored if its request is over."""
         take = self._pending.get(response.request_id)
         if take is not None:
             take(response, uid)
@@ -349,7 +347,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
         self._namespace.server_event(event, args, answer)
 
     def _ask_here(self, uid: str, message: Broadcast, request_id: str) -> None:
-        """Ask the sockets of this server on behalf of another."""
+        """Ask the sockets of this server, and send their acknowledgements to the server `uid`."""
         options = message.options
         ack_id = self._namespace.next_ack_id()
         packets = event_packets(self._namespace, message.args, ack_id, compress=options.compress)
@@ -364,7 +362,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             try:
                 socket.expect(ack_id, acknowledged)
             except UsageError:
-                # The socket owes too many already: only the others are asked and counted.
+                # Too many acknowledgements are pending: only the other sockets are asked.
                 continue
             asked.append(socket)
         self.respond(uid, ClientCount(request_id, len(asked)))

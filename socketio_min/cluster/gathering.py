@@ -1,4 +1,6 @@
-"""Gather what the sockets of all servers acknowledge, and name the servers that do not answer."""
+"""Gather the acknowledgements of the sockets of all servers, and name the servers that do not
+answer.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ from typing import Any
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.errors import AcknowledgementTimeout
 
-# The servers are asked for their names in the last part of a question's time: so much of it, and so
-# many seconds at most.
+# The servers are asked for their names in the last part of a request's time: this part of it, but
+# at most so many seconds.
 NAMING_PART, NAMING_MOST = 0.25, 0.5
 
 
 class RollCall:
-    """A call for the names of the servers, shortly before the time of a question is over."""
+    """Asks for the names of the servers, shortly before the `timeout` (seconds) of a request."""
 
     __slots__ = ("_names", "_task", "_timer")
 
@@ -29,7 +31,7 @@ class RollCall:
         self._task = asyncio.ensure_future(self._names())
 
     async def end(self) -> frozenset[str]:
-        """Return the names. There are none if they were not asked for or did not come in time."""
+        """Return the names; none if it was too early to ask, or they did not come in time."""
         self._timer.cancel()
         if self._task is None:
             return frozenset()
@@ -41,10 +43,11 @@ class RollCall:
 def name_silent(
     names: frozenset[str], answered: Collection[str], count: int
 ) -> tuple[tuple[str, ...], str]:
-    """Return the names of the `count` silent servers, and how an error tells them.
+    """Return the names of the `count` silent servers, and the words of an error about them.
 
-    `names` are those of all other servers, as far as known, and `answered` of those that answered;
-    where it is not known who answered, the error tells among whom the silent ones are.
+    `names` are those of all other servers, and `answered` those of the servers that answered, as
+    far as known. If the silent servers are not known for sure, there are no names, and the error
+    says among which servers they are.
     """
     silent = sorted(names - {*answered})
     if not silent:
@@ -55,11 +58,11 @@ def name_silent(
 
 
 class _Gathering:
-    """The reports of the servers and the answers of their sockets.
+    """The reports of the servers and the acknowledgements of their sockets.
 
-    A server reports first how many of its sockets will answer. Reports and answers of different
-    servers come in any order, so it is done when all servers have reported and the answers are as
-    many as the sockets.
+    Each server reports how many of its sockets will answer. Reports and answers of different
+    servers come in any order, so the gathering is done when all servers have reported and there are
+    as many answers as sockets.
     """
 
     __slots__ = ("clients", "done", "gone", "names", "reports", "responses", "servers")
@@ -102,8 +105,8 @@ async def gather_acks(
     """Send an event and return the first argument of every socket's acknowledgement.
 
     Raises:
-        AcknowledgementTimeout: not all answered within `timeout` seconds, or sockets of this server
-        have gone without an answer and all others gave theirs; `responses` has the answers.
+        AcknowledgementTimeout: not all sockets answered within `timeout` seconds, or all have but
+        those that have gone; `responses` has the answers.
         UsageError: as `Adapter.broadcast`, or too many acknowledgements are pending for a socket.
     """
     gathering = _Gathering()

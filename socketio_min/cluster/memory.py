@@ -1,5 +1,5 @@
-"""The rooms of one process, and what every cluster's adapter does for the sockets of its own
-server.
+"""The adapter of one process; the adapters of several servers do the same for the sockets of their
+own server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MemoryAdapter:
 
     @property
     def rooms(self) -> Rooms[str]:
-        """Return the registry of rooms, to look at."""
+        """Return the registry of rooms, which the caller does not change."""
         return self._rooms
 
     async def start(self) -> None:
@@ -104,7 +104,7 @@ class MemoryAdapter:
         """Make the matching sockets join rooms.
 
         Raises:
-            UsageError: the limits of a socket do not allow it; all others have joined.
+            UsageError: the limits of a socket do not allow it; all other sockets have joined.
         """
         refusal = None
         for socket in self._matching(options):
@@ -130,7 +130,7 @@ class MemoryAdapter:
         return []
 
     def _matching(self, options: BroadcastOptions) -> list[Recipient]:
-        # A middleware may have put a socket into rooms before it was among the namespace's.
+        # A middleware may have put a socket into rooms before the socket is in the namespace.
         find = self._namespace.sockets.get
         return [*filter(None, map(find, self._rooms.select(options.rooms, options.except_)))]
 
@@ -145,8 +145,8 @@ def send_to_all(
     packets: list[Packet],
     args: Sequence[Any],
 ) -> None:
-    """Queue packets for many sockets. Each receiver costs a reference to the same objects and
-    nothing else.
+    """Queue the packets of an event, `args`, for many sockets. Each socket costs no more than a
+    reference to the same packets.
     """
     if len(packets) == 1:
         packet = packets[0]

@@ -1,7 +1,7 @@
-"""Read the messages of other servers strictly: a wrong type costs the message and nothing else.
+"""The fields of messages between servers: read strictly, and written as the official server does.
 
-JavaScript writes what Python would not: names of rooms may be numbers, absent fields are missing or
-null, times are milliseconds.
+A field of a wrong type costs the message and nothing else. In messages of JavaScript, names of
+rooms may be numbers, an absent field is missing or null, and times are in milliseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from socketio_min.errors import PacketError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.packets import has_event_name
 
-# No broadcast has more rooms, and so many do not delay a server.
+# The most rooms of a broadcast: no broadcast has more, and so many do not delay a server.
 MAX_ROOMS = 100_000
 # How long a request may wait, in seconds, whatever its sender wrote.
 MAX_TIMEOUT = 600.0
@@ -53,7 +53,7 @@ def read_text(value: Any, what: str) -> str:
 
 
 def read_request_id(value: Any) -> str:
-    """Return the id of a request that wants an answer, or of the request that an answer is for.
+    """Return the id of a request.
 
     Raises:
         PacketError: it is no text.
@@ -62,7 +62,7 @@ def read_request_id(value: Any) -> str:
 
 
 def read_optional_request_id(value: Any) -> str | None:
-    """Return the id of a request that wants an answer, None for one that does not.
+    """Return the id of a request, None for a message that wants no answer.
 
     Raises:
         PacketError: it is no text.
@@ -76,7 +76,7 @@ def read_rooms(value: Any) -> tuple[str, ...]:
     Raises:
         PacketError: it is no list of them.
     """
-    # Nearly every broadcast has one empty list or two.
+    # Nearly every broadcast has one or two empty lists.
     if value is None or value == []:
         return ()
     names = read_list(value, "rooms")
@@ -98,7 +98,7 @@ def read_options(value: Any) -> BroadcastOptions:
     absent.
 
     Raises:
-        PacketError: it is something else.
+        PacketError: a field is of another type.
     """
     fields = read_map(value, "options")
     flags = fields.get("flags")
@@ -148,10 +148,10 @@ def read_server_event(value: Any) -> list[Any]:
 
 
 def read_count(value: Any) -> int:
-    """Return how many sockets will answer.
+    """Return a number of sockets.
 
     Raises:
-        PacketError: it is no such number.
+        PacketError: it is none, or negative or above 32 bits.
     """
     if type(value) is not int or not 0 <= value < 2**32:
         raise PacketError("got a number of sockets that is none")
@@ -182,7 +182,7 @@ def read_handshake(value: Any) -> Handshake:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """Return a map of texts: Node.js has lists for what came twice."""
+    """Return a map of texts. Node.js has a list for a header that came twice."""
     texts = {}
     for name, item in read_map(value or {}, "headers or a query").items():
         if type(item) is list:

@@ -1,5 +1,7 @@
-"""The messages between the servers of a cluster, whatever carries them and however they are
-written.
+"""The messages between the servers of a cluster, in no particular notation.
+
+A class is named for what the sender asks the other servers to do, or for its answer. `request_id`
+says which request an answer is for.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from socketio_min.cluster.adapter import BroadcastOptions
 
 
 class Broadcast(NamedTuple):
-    """Send an event, its name and arguments, to sockets; with `request_id`, report their answers.
+    """Send an event, its name and arguments, to sockets. With a `request_id`, report how many will
+    acknowledge it, and then their acknowledgements.
 
-    `body` is the JSON of `args` if the sender has it already; an adapter that writes JSON uses it.
+    `body` is the JSON of `args` if the sender has that already, for adapters that write JSON.
     """
 
     args: Sequence[Any]
@@ -44,27 +47,27 @@ class Disconnect(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """Describe sockets."""
+    """Describe the matching sockets: `Fetched` is the answer."""
 
     options: BroadcastOptions
     request_id: str
 
 
 class ListSockets(NamedTuple):
-    """Name the sockets of rooms, of all if empty."""
+    """Name the matching sockets: `SocketIds` is the answer."""
 
     options: BroadcastOptions
     request_id: str
 
 
 class ListRooms(NamedTuple):
-    """Name all rooms."""
+    """Name all rooms: `RoomNames` is the answer."""
 
     request_id: str
 
 
 class ServerEvent(NamedTuple):
-    """Handle an event, its name and arguments, of another server; with `request_id`, answer it."""
+    """Handle an event of a server, its name and arguments; with `request_id`, answer it."""
 
     args: Sequence[Any]
     request_id: str | None = None

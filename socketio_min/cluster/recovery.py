@@ -1,8 +1,8 @@
 """Connection state recovery: its options, and what is kept of a socket while its client is away.
 
-A client that has lost its connection presents its private id when it connects again. Then it has
-the same id, rooms and data as before, and is sent first what it missed. The private id is told to
-nobody but the client, and good for one return.
+A client that has lost its connection presents its private id when it connects again. Its new socket
+has the same id, rooms and data as before, and is sent the missed events first. Only the client
+knows the private id, which is good for one return.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from engineio_min.protocol.packets import Packet
 class Session(NamedTuple):
     """What is kept of a socket whose client is away.
 
-    `pid` is the private id; `presented` the offset that the client brought when the session began:
-    a client that brings the same offset again has received nothing since. `begun` is the place in
-    the stream where the session began; it is known of a session that was restored from the stream.
+    `pid` is the private id. `presented` is the offset that the client presented when the session
+    began: a client that presents the same offset again has got no event since. `begun` is the place
+    in a Redis stream where the session began, None if that is not known.
     """
 
     namespace: str
@@ -44,12 +44,13 @@ class Recovery:
     """How long clients may be away, and what is kept for them.
 
     max_disconnection: seconds until a session expires.
-    skip_middlewares: whether a client that comes back passes the middlewares of the namespace.
-    max_packets, max_bytes: events that are kept, of all namespaces together; none is kept for
-    longer than `max_disconnection`.
-    max_sessions: sessions that are kept; one more ends the one that waits longest.
+    skip_middlewares: whether the middlewares of the namespace are not run for a client that comes
+    back.
+    max_packets, max_bytes: the most events that are kept, of all namespaces together; none is kept
+    for longer than `max_disconnection`.
+    max_sessions: the most sessions that are kept; one more ends the session that waits longest.
     expired: called with each `Session` that ends without having been restored: its client did not
-    come back in time, brought an offset that is too old, or was refused; or `max_sessions` was
+    come back in time, presented an offset that is too old, or was refused; or `max_sessions` was
     reached, or the server closes. May be asynchronous.
 
     Raises:

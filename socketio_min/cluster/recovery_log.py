@@ -1,17 +1,16 @@
-"""The events that a client may have missed, each with a number: what recovery sends again.
+"""The log of the last events of a server, each with a number: recovery sends the missed ones again.
 
-The log belongs to a whole server, so that its bounds hold however many namespaces clients open. It
+The log belongs to a whole server, so that its limits hold however many namespaces clients open. It
 drops its oldest events by number, bytes and age. An offset is the log's random name and an event's
-number: one that another log has given, an earlier start's for example, is never taken for one of
-this log's.
+number: an offset of another log, for example of an earlier start, is never taken for one of this
+log.
 
-The events are indexed by their receivers. So the search for a client that comes back goes through
-the events of its own rooms, and not of all others. Dropped events are remembered by the same keys:
-a client that was sent nothing can still come back, however many events of others were dropped.
+The events are indexed by their receivers. For a client that comes back only the events of its own
+rooms are searched. Dropped events are remembered by the same keys: a client that was sent nothing
+can still come back, however many events of others were dropped.
 
-Rejected: one list that is searched (as the official server does; 490 to 4,240 µs a client, against
-4 to 142), and a list for each client (the cost of a broadcast would grow with the number of its
-members).
+Rejected: one list that is searched, as the official server does (490 to 4,240 µs a client, against
+4 to 142); a list for each client (the cost of a broadcast would grow with the number of members).
 """
 
 from __future__ import annotations
@@ -23,19 +22,22 @@ from typing import NamedTuple
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.recovery_rooms import RoomHistory
 
-# What an event costs besides the characters of its packets, in bytes.
+# The bytes that an event costs besides the characters of its packets.
 EVENT_OVERHEAD = 512
 
 # The receiver of an event: one session (its private id), everybody in a namespace, or one of its
 # rooms.
 Key = str | tuple[str] | tuple[str, str]
 
-# A longer number is none that a log has given.
+# The most digits of a number that a log has given.
 _LONGEST_NUMBER = 16
 
 
 class LoggedEvent(NamedTuple):
-    """An event as it was sent. Without `rooms` everybody got it; None is for a single session."""
+    """An event as it was sent, at `time` in seconds; `size` is in bytes.
+
+    With empty `rooms` everybody in the namespace got it; with None a single session did.
+    """
 
     number: int
     time: float
@@ -49,8 +51,9 @@ class LoggedEvent(NamedTuple):
 class EventLog:
     """The last events of a server, the oldest first. Times are in seconds.
 
-    name: what all its offsets begin with; another for each log.
-    max_packets, max_bytes, max_age: what it keeps; whichever is reached first drops the oldest.
+    name: the beginning of all offsets; each log has another name.
+    max_packets, max_bytes, max_age: the most that is kept; above any of them the oldest event is
+    dropped.
     """
 
     __slots__ = (
@@ -76,9 +79,9 @@ class EventLog:
         self._size = 0
         self._events: deque[LoggedEvent] = deque()
         self._index: dict[Key, deque[LoggedEvent]] = {}
-        # For each key, the newest event that was dropped; the keys are in the order of these.
+        # For each key, the number of the newest event that was dropped; keys in that order.
         self._dropped: OrderedDict[Key, int] = OrderedDict()
-        # No key that has left `_dropped` has lost a newer event than this.
+        # No key that was removed from `_dropped` has lost a newer event than this one.
         self._forgotten = 0
 
     def __len__(self) -> int:
@@ -87,12 +90,12 @@ class EventLog:
 
     @property
     def size(self) -> int:
-        """Return how many bytes the events are counted as."""
+        """Return the bytes that the events are counted as."""
         return self._size
 
     @property
     def offset(self) -> str:
-        """Return the offset of the newest event: a client that has it has missed nothing so far."""
+        """Return the offset of the newest event: a client that has it has missed no event."""
         return f"{self._name}.{self.last}"
 
     @property
@@ -179,7 +182,7 @@ class EventLog:
     ) -> list[LoggedEvent] | None:
         """Return the events after number `after` that a session should have got, in order.
 
-        None if one of them may have been dropped already.
+        Return None if one of these events may have been dropped already.
         """
         keys: list[Key] = [pid, (namespace,)]
         keys += [(namespace, room) for room in history.rooms_since(after)]

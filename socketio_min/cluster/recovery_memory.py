@@ -1,4 +1,4 @@
-"""Recovery in the memory of one server: the sessions that wait, the log of events, the rooms."""
+"""Connection state recovery in the memory of one server: its sessions, and a log of events."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from socketio_min.errors import UsageError
 from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.packets import check_event_name
 
-# Characters of the log's name: two starts of a server have the same by chance only.
+# Characters of the log's random name: two starts of a server hardly ever have the same.
 _NAME_LENGTH = 8
 
 
 class Engine(Protocol):
-    """Tells the time."""
+    """An Engine.IO server, of which only the clock matters here."""
 
     timer: Timer
     loop: asyncio.AbstractEventLoop
 
 
 class _Away(NamedTuple):
-    """A session that waits, and the rooms that it was in at each time."""
+    """A session that waits, and the history of its rooms."""
 
     session: Session
     history: RoomHistory
 
 
 class MemoryRecovery:
-    """What a server keeps for all its namespaces; `expired` is called with each session that ends.
+    """Keeps the sessions and events of all namespaces of a server.
 
-    The time is that of the engine's loop, in seconds.
+    `expired` is called with each session that ends without having been restored. Times are those of
+    the engine's loop, in seconds.
     """
 
     __slots__ = ("_engine", "_expired", "_ids", "_sessions", "deadline", "log")
@@ -55,7 +56,7 @@ class MemoryRecovery:
         name = random_id()[:_NAME_LENGTH]
         self.log = EventLog(name, options.max_packets, options.max_bytes, duration)
         self._sessions: SessionStore[_Away] = SessionStore(duration, options.max_sessions)
-        # The public ids of those who are away, with their namespaces.
+        # The namespaces and public ids of the sessions.
         self._ids: set[tuple[str, str]] = set()
         self.deadline = NEVER
 
@@ -69,7 +70,7 @@ class MemoryRecovery:
         return self._engine.loop.time()
 
     def is_away(self, namespace: str, socket_id: str) -> bool:
-        """Return whether the socket of that id may come back."""
+        """Return whether the client of the socket of that id is away and may come back."""
         return (namespace, socket_id) in self._ids
 
     def put(self, session: Session, history: RoomHistory) -> None:
@@ -85,10 +86,10 @@ class MemoryRecovery:
     def take(
         self, namespace: str, pid: str, offset: str | None
     ) -> tuple[Restored, RoomHistory] | None:
-        """Return the session of a client that is back; a second time it is not there any more.
+        """Take out the session of a client that is back, and return it.
 
         Return None if there is no such session. Return None, too, and end the session, if not all
-        that it missed is known.
+        events that the client missed are known.
         """
         away = self._sessions.get(pid, self.now)
         if away is None or away.session.namespace != namespace:
@@ -127,19 +128,19 @@ class MemoryRecovery:
             self._expired(away.session)
 
     def handle_timeout(self, now: float) -> None:
-        """End the sessions whose time is over."""
+        """End the sessions whose time has passed."""
         ended = self._sessions.take_expired(now)
         self.deadline = self._sessions.deadline
         self.log.prune(now)
         self._end(ended)
 
     def close(self) -> None:
-        """End all sessions: nobody can come back to a server that is gone."""
+        """End all sessions: no client can come back to a server that has closed."""
         self._end(self._sessions.take_all())
 
 
 class RecoveringMemoryAdapter(MemoryAdapter):
-    """The rooms of one process, with a memory."""
+    """The rooms of one process, with connection state recovery."""
 
     __slots__ = ("_histories", "_recovery")
 
@@ -154,8 +155,8 @@ class RecoveringMemoryAdapter(MemoryAdapter):
         """Put a socket into rooms.
 
         Raises:
-            UsageError: a room has the name of a socket that may come back: joining it would read
-            along then.
+            UsageError: a room has the name of a socket whose client is away and may come back. Who
+            joins that room would also get what is sent to that socket.
         """
         name = self._namespace.name
         rooms = tuple(rooms)
@@ -198,7 +199,7 @@ class RecoveringMemoryAdapter(MemoryAdapter):
             packets = event_packets(namespace, (*args, log.next_offset), compress=options.compress)
             log.append(namespace.name, options.rooms, options.except_, packets, recovery.now)
         else:
-            # Nobody gets the event now, and no client that is away would have got it.
+            # No socket gets the event, and no client is away.
             check_event_name(args[0])
         if sockets:
             send_to_all(namespace, sockets, packets, args)
@@ -208,7 +209,7 @@ class RecoveringMemoryAdapter(MemoryAdapter):
     ) -> None:
         recovery = self._recovery
         namespace = self._namespace
-        # A handler may hold the socket of a client that has come back meanwhile.
+        # A handler may have an old socket of a client that has come back meanwhile.
         socket = namespace.sockets.get(socket.id, socket)
         if options.volatile:
             packets = event_packets(namespace, self._marked(args), compress=options.compress)
@@ -221,10 +222,10 @@ class RecoveringMemoryAdapter(MemoryAdapter):
         send_to_all(namespace, (socket,), packets, args)
 
     def _marked(self, args: Sequence[Any]) -> Sequence[Any]:
-        """Return the arguments of a volatile event, which has no offset of its own.
+        """Return the arguments to send of a volatile event, which has no offset of its own.
 
-        A client takes a text at the end of any event for an offset. So it gets one that is true:
-        it has missed nothing so far.
+        A client takes a text at the end of any event for an offset. So such an event gets the
+        offset of the newest event: the client has missed no event so far.
         """
         marked = len(args) > 1 and isinstance(args[-1], str)
         return (*args, self._recovery.log.offset) if marked else args
@@ -232,7 +233,7 @@ class RecoveringMemoryAdapter(MemoryAdapter):
     # -- who comes back
 
     def session_began(self, socket: Recoverable) -> None:
-        """Keep nothing yet: this memory is lost together with the server that has the client."""
+        """Do nothing: if this server is killed, this memory is lost as well."""
 
     def persist_session(self, session: Session) -> None:
         self._recovery.put(session, self._histories.pop(session.id))

@@ -1,9 +1,10 @@
 """The rooms that one socket was in, at each number of the log of events.
 
-Recovery sends again what the socket missed, no more and no less. The socket's last rooms do not
-tell that: an event may have gone to one of them before the socket joined it, or to another room
-before the socket left that. So each room has the number after which the socket was in it, and rooms
-that were left are remembered until a client can no longer ask for their events.
+Recovery sends the events that the socket missed, no more and no fewer. The socket's last rooms do
+not tell which these are: an event may have gone to one of them before the socket joined it, or to
+another room before the socket left that. So for each room the number is kept after which the socket
+was in it, and rooms that were left are remembered until a client can no longer ask for their
+events.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 
-# How many stays in rooms that were left are remembered.
+# The most stays in former rooms that are remembered.
 MAX_STAYS = 1_000
 
 
 class RoomHistory:
-    """The rooms of one socket in the course of time. A change has the number of the last event
-    before it.
+    """The rooms of one socket in the course of time. The number of a change is that of the last
+    event before it.
     """
 
     __slots__ = ("_joined", "_left", "_stays", "begun", "floor", "present")
@@ -32,11 +33,11 @@ class RoomHistory:
         self._stays = 0
         # The socket has been in its namespace after this number, None as long as it has not.
         self.present: int | None = None
-        # Which events before this number the socket got is not known any more.
+        # It is not known any more which events up to this number the socket got.
         self.floor = 0
 
     def enter(self, number: int) -> None:
-        """Note that the socket is in its namespace: from now on it gets what goes to its rooms."""
+        """Note that the socket is in its namespace: from now on it gets the events of its rooms."""
         if self.present is None:
             self.present = number
             self._joined = dict.fromkeys(self._joined, number)
@@ -65,7 +66,7 @@ class RoomHistory:
         self._stays = sum(map(len, self._left.values()))
 
     def rooms_since(self, number: int) -> Iterator[str]:
-        """Yield the rooms that the socket may have got an event from after `number`."""
+        """Yield the rooms in which the socket was at any time after `number`."""
         yield from self._joined
         for room, stays in self._left.items():
             if stays[-1][1] > number and room not in self._joined:

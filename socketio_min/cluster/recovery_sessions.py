@@ -1,8 +1,8 @@
-"""Sessions whose clients are away, until they come back or their time is over.
+"""Sessions whose clients are away, until the clients come back or the time of a session has passed.
 
-All have the same time, so they expire in the order in which they came, and a dictionary is all the
-queue that is needed. It is an `OrderedDict`, because a plain dictionary searches for its first item
-among all that were removed.
+All sessions have the same time, so they expire in the order in which they came, and a dictionary is
+all the queue that is needed. It is an `OrderedDict`, because a plain dictionary searches for its
+first item among the places of all items that were removed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class SessionStore(Generic[Kept]):
         return len(self._sessions)
 
     def put(self, pid: str, session: Kept, now: float) -> Kept | None:
-        """Keep a session. If another one has to make room for it, return that one, which waited
-        longest.
+        """Keep a session. Return the session that has waited longest if it must make room, else
+        None.
         """
         self._sessions.pop(pid, None)
         self._sessions[pid] = _Waiting(now + self._duration, session)
@@ -45,7 +45,7 @@ class SessionStore(Generic[Kept]):
         return self._sessions.popitem(last=False)[1].session
 
     def get(self, pid: str, now: float) -> Kept | None:
-        """Return the session of that private id, if its time is not over."""
+        """Return the session of that private id, None if there is none or its time has passed."""
         waiting = self._sessions.get(pid)
         return None if waiting is None or waiting.deadline <= now else waiting.session
 
@@ -54,7 +54,7 @@ class SessionStore(Generic[Kept]):
         del self._sessions[pid]
 
     def take_expired(self, now: float) -> list[Kept]:
-        """Return the sessions whose time is over, and keep them no longer."""
+        """Return the sessions whose time has passed, and keep them no longer."""
         expired = []
         while self._sessions and self.deadline <= now:
             expired.append(self._sessions.popitem(last=False)[1].session)

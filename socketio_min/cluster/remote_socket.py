@@ -15,8 +15,8 @@ from socketio_min.protocol.rooms import RoomNames, room_names
 class RemoteSocket:
     """A socket of another server, as it was when it was fetched.
 
-    `id`, `handshake`, `rooms` and `data` are copies and do not change; what is done goes to the
-    server that has the socket, which does nothing if it is gone.
+    `id`, `handshake`, `rooms` and `data` are copies and do not change. Each method sends a message
+    to the server that has the socket; if the socket is gone, nothing happens there.
     """
 
     __slots__ = ("_adapter", "_options", "data", "handshake", "id", "rooms")

@@ -11,18 +11,18 @@ ChangeHook = TypeVar("ChangeHook", bound=Callable[[bool], object])
 
 
 class ClusterStatus:
-    """Whether the other servers can be reached, and what was lost while they could not.
+    """Whether the other servers can be reached, and how many messages were lost.
 
-    `connected` is True for a server that has no others. `dropped` counts the messages that were
-    to go to the other servers and had no place left to wait, or were refused by Redis; `rejected`
-    counts those that came and were malformed or too many. `lag` is how many seconds Redis took to
-    answer the last sign of life, which is asked for every 5 seconds.
+    `connected` is True for a server without others. `dropped` counts the messages to other servers
+    that had no place to wait, or that Redis refused; `rejected` counts the messages of other
+    servers that were malformed or too many. `lag` is how many seconds Redis took to answer the last
+    ping, which is sent every 5 seconds.
     """
 
     __slots__ = ("_hooks", "_whole", "connected", "dropped", "lag", "rejected")
 
     def __init__(self, *, connected: bool, whole: ClusterStatus | None = None) -> None:
-        """Make a status. Whatever it counts, the status `whole` counts too."""
+        """Make a status. The status `whole` counts all that this one counts, too."""
         self._whole = whole
         self.connected = connected
         self.dropped = 0
@@ -46,7 +46,7 @@ class ClusterStatus:
             self._whole.drop(messages)
 
     def measure(self, seconds: float) -> None:
-        """Note how long Redis took to answer."""
+        """Note how many seconds Redis took to answer."""
         self.lag = seconds
         if self._whole is not None:
             self._whole.measure(seconds)

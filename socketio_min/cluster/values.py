@@ -1,7 +1,7 @@
-"""Values on their way to other servers: what JSON can hold, and bytes.
+"""Values on their way to other servers: those of JSON, and bytes.
 
-A receiver on another server must see what a receiver here sees, whatever the message between the
-two is written in.
+A receiver on another server must get the same values as a receiver here, in whatever notation the
+message between the servers is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from socketio_min.protocol.encoding import encode_ack
 
 
 def portable(args: Sequence[Any]) -> list[Any]:
-    """Return values as every receiver sees them: those of JSON, and bytes.
+    """Return values as every receiver gets them: those of JSON, and bytes.
 
     Raises:
         EncodeError: a value has no JSON form.
@@ -30,7 +30,7 @@ def portable(args: Sequence[Any]) -> list[Any]:
 
 
 def from_body(body: str, args: Sequence[Any]) -> list[Any]:
-    """Return the values of an event's JSON; `args` are what it was made of.
+    """Return the values of an event's JSON, `body`, which was made of `args`.
 
     Raises:
         EncodeError: a value has no JSON form.
@@ -38,7 +38,7 @@ def from_body(body: str, args: Sequence[Any]) -> list[Any]:
     try:
         values: list[Any] = orjson.loads(body)
     except ValueError:
-        # Lone surrogates, which orjson does not read.
+        # The JSON has lone surrogates, which orjson does not read.
         return _walk_all(args)
     return values
 
@@ -54,7 +54,7 @@ def _walk_all(args: Sequence[Any]) -> list[Any]:
 
 
 def _walk(value: Any) -> Any:
-    """Return a value that orjson refuses, or that has one inside."""
+    """Return a value that orjson refuses, or that has such a value in it, as `portable` does."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str):
@@ -87,7 +87,7 @@ def _text(text: str) -> str:
 
 
 def name_bytes(name: str) -> bytes:
-    """Return a name for a channel or a key, lone surrogates replaced."""
+    """Return a name as bytes for a channel or a key; lone surrogates are replaced."""
     try:
         return name.encode()
     except UnicodeEncodeError:
@@ -95,13 +95,13 @@ def name_bytes(name: str) -> bytes:
 
 
 def inner_names(prefix: bytes, channels: Iterable[bytes]) -> frozenset[str]:
-    """Return the names in channels called `prefix`, a name and "#"."""
+    """Return the names in channels that are called `prefix`, then a name, then "#"."""
     names = (channel[len(prefix) : -1].decode(errors="replace") for channel in channels)
     return frozenset(filter(None, names))
 
 
 def has_bytes(value: Any) -> bool:
-    """Return whether a binary value is in a value of `portable`."""
+    """Return whether there is a binary value in a value that `portable` has made."""
     if type(value) is bytes:
         return True
     if type(value) is list:
@@ -110,7 +110,7 @@ def has_bytes(value: Any) -> bool:
 
 
 def dump_json(value: Any) -> bytes:
-    """Encode as JSON what `portable` has made and holds no bytes.
+    """Encode a value that `portable` has made, and that has no bytes in it, as JSON.
 
     Raises:
         EncodeError: a value cannot be encoded.

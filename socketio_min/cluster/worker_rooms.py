@@ -1,8 +1,8 @@
 """Rooms that the workers of one machine share by themselves, over the Unix sockets between them.
 
-Each worker is a server of a cluster. It sends its messages to every other worker and knows which
-namespaces these have, so that it knows how many will answer. Only the workers' user reaches their
-sockets; what comes there is read as strictly as what comes from Redis all the same.
+Each worker is a server of a cluster. It sends its messages to every other worker, and knows which
+namespaces each has, so that it knows how many will answer. Only the workers' user reaches their
+sockets; their messages are read as strictly as those that come from Redis all the same.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from socketio_min.errors import PacketError
 
 
 class Post(Protocol):
-    """How a worker reaches the others."""
+    """Carries messages to the other workers. `name` is this worker's; `peers` are all workers."""
 
     name: str
     peers: Sequence[str]
 
     def send(self, name: str, content: bytes) -> bool:
-        """Send a message to a worker. Return False if it is gone or does not read."""
+        """Send a message to a worker. Return False if that worker is gone or does not read."""
 
 
 class WorkerRooms:
-    """What one worker shares with the others."""
+    """Shares the rooms of one worker with the others: makes its adapters, and carries messages."""
 
     def __init__(self, post: Post) -> None:
         self.post = post
         self._adapters: dict[str, WorkerAdapter] = {}
-        # The namespaces of the other workers, as far as they have told, and the workers that were
-        # told of those here. A new worker may tell before the supervisor has named it.
+        # The namespaces of the other workers, as far as these have told, and the workers that were
+        # told of this one's. A new worker may tell before the supervisor has named it.
         self._theirs: dict[str, frozenset[str]] = {}
         self._told: frozenset[str] = frozenset()
 
@@ -56,14 +56,14 @@ class WorkerRooms:
         self._tell_namespaces(self.others)
 
     def leave(self, namespace: str) -> None:
-        """Take part in a namespace no more."""
+        """Take part in a namespace no longer."""
         self._adapters.pop(namespace, None)
         self._tell_namespaces(self.others)
 
     def peers_changed(self) -> None:
-        """Tell new workers which namespaces this one has, and forget those that are gone."""
+        """Tell new workers which namespaces this one has, and forget workers that are gone."""
         others = frozenset(self.others)
-        # Workers that are gone. One that the supervisor has not named yet has only just begun.
+        # These workers are gone. A worker that was never told has only just begun.
         for name in self._told - others:
             self._theirs.pop(name, None)
         fresh, self._told = others - self._told, others
@@ -104,8 +104,8 @@ class WorkerRooms:
         return sum(not self.post.send(name, content) for name in names)
 
     def received(self, content: bytes) -> None:
-        """Take a message of another worker. Whatever it says, nothing is raised."""
-        # A message that cannot be read counts for a namespace that every server has.
+        """Take a message of another worker. No error is raised, whatever the message is."""
+        # A message that cannot be read is counted in the namespace that every server has.
         adapter = self._adapters.get("/")
         try:
             head, start = decode_head(content)

@@ -1,18 +1,19 @@
 """The messages between workers: lines of JSON, then the binary values.
 
-    [sender, namespace, rooms]       who sent the message, and whom it concerns; rooms are null
-                                     if it is for everybody in the namespace
+    [sender, namespace, rooms]       the worker that sent the message, and for which sockets it is;
+                                     rooms are null if it is for all of the namespace
     [kind, [size, ...], field, ...]  the message: its fields in their order, and how many bytes
                                      each binary value has
     binary values                    one after the other
 
     [sender, null, namespaces]       alone: the namespaces that the sender has
 
-The second line is read only where the first one concerns somebody. A message with binary values
-has `{"": index}` in the place of each, and `{"": {...}}` for a map that looks like that.
+A worker reads the second line only if it has such sockets. In a message with binary values each of
+them is `{"": index}`, and a map that looks like that is `{"": {...}}`.
 
-Rejected: pickle, because a process that can write to a worker's socket could run any code in it,
-and `marshal`, which crashes on malformed data. MessagePack needs a package that may be missing.
+Rejected: pickle, because a process that can write to a worker's socket could run any code in that
+worker; `marshal`, because it crashes on malformed data; MessagePack, because it needs a package
+that may be missing.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ _PLACEHOLDER = ""
 
 
 class Head(NamedTuple):
-    """The first line of a message: who sent it, and for whom.
+    """The first line of a message: the worker that sent it, and for which sockets it is.
 
-    Without a namespace `names` are the namespaces of the sender; with one they are the rooms whose
-    members it is for, None if it is for everybody.
+    Without a namespace, `names` are the namespaces of the sender. With a namespace, they are the
+    rooms whose members the message is for; None for all of the namespace.
     """
 
     sender: str
@@ -87,7 +88,7 @@ def encode(sender: str, namespace: str, message: Request | Response) -> bytes:
         rooms = message.options.rooms
     head = _dump([sender, namespace, rooms])
     if isinstance(message, Broadcast) and message.body is not None and "\\ud" not in message.body:
-        # The JSON is there already, and has no escaped surrogates, which orjson does not read.
+        # The JSON has been made already, and has no escaped surrogates, which orjson does not read.
         fields = _dump([write_options(message.options), message.request_id])
         line = b'["Broadcast",[],%s,%s' % (message.body.encode(), fields[1:])
         return b"%s\n%s\n" % (head, line)
@@ -103,7 +104,7 @@ def _dump(value: list[Any]) -> bytes:
     try:
         return dump_json(value)
     except EncodeError:
-        # Names with lone surrogates.
+        # A name has lone surrogates.
         return dump_json(portable(value))
 
 
@@ -185,7 +186,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _cut(content: bytes, start: int, sizes: Sequence[Any]) -> list[bytes]:
-    """Return the binary values, which fill the rest of a message."""
+    """Return the binary values of a message: they fill it from `start` to its end."""
     binary = []
     for size in sizes:
         if type(size) is not int or size < 0:

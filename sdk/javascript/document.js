@@ -28,7 +28,7 @@ export class SharedDocument {
       ask: (event, payload) => chain.ask(event, { ...this.#file, ...payload }),
       isLoss: (error) => error instanceof Unreachable,
       // It may have been moved meanwhile.
-      opened: ({ filePath }) => (this.filePath = filePath),
+      opened: ({ filePath, revision }) => Object.assign(this, { filePath, _revision: revision }),
       changed: () => this.#tell(),
       settled: () => this.#settle(),
       failed: (error) => {

@@ -211,9 +211,9 @@ export interface ServerEvents {
   "file:created": FileCreated;
   /** A file has changed. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
   "file:updated": FileUpdated;
-  /** A file is gone. */
+  /** A file is gone. What was at its path before has a lower revision, and what comes there later a greater one than `revision`. */
   "file:deleted": FileDeleted;
-  /** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+  /** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. What was at both paths before has a lower revision, and what comes there later a greater one than `revision`. */
   "file:moved": FileMoved;
   /** A change of an open file. It leads from `version` to the next version, and changes come in this order. A client's own change has the user, `author` and `number` that it was sent with. A change from outside has the author "" and the number 0. */
   "file:edited": FileEdited;
@@ -751,9 +751,10 @@ export interface FileDeleteResult {
   count: number;
 }
 
-/** A file is gone. */
+/** A file is gone. What was at its path before has a lower revision, and what comes there later a greater one than `revision`. */
 export interface FileDeleted {
   filePath: string;
+  revision: number;
 }
 
 /** How a file differs between two versions; `diff` is a unified diff, cut when it is long. */
@@ -850,11 +851,12 @@ export interface FileMoveResult {
   file?: File;
 }
 
-/** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+/** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. What was at both paths before has a lower revision, and what comes there later a greater one than `revision`. */
 export interface FileMoved {
   filePath: string;
   newPath: string;
   count: number;
+  revision: number;
   file?: File;
 }
 

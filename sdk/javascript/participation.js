@@ -43,10 +43,12 @@ export class Participation {
   }
 
   /** Let documents and locks go where their files went. */
-  #follow({ filePath: source, newPath }, projectId) {
+  #follow({ filePath: source, newPath, revision }, projectId) {
     const moved = (path) => (isWithin(path, source) ? newPath + path.slice(source.length) : path);
     for (const one of this.documents) {
-      if (one.projectId === projectId) one.filePath = moved(one.filePath);
+      // Of several servers one may tell of a move after others have told what came to its path later.
+      const isLater = revision < one._revision;
+      if (one.projectId === projectId && !isLater) one.filePath = moved(one.filePath);
     }
     for (const one of this.locks) {
       if (one.projectId === projectId) one.lock = { ...one.lock, filePath: moved(one.filePath) };

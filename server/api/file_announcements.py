@@ -43,12 +43,15 @@ class FileUpdated(Announcement, frozen=True):
 
 
 class FileDeleted(Announcement, frozen=True):
-    """A file is gone."""
+    """A file is gone. What was at its path before has a lower revision, and what comes there later
+    a greater one than `revision`.
+    """
 
     event = "file:deleted"
     heard_by = "the others in the project's room"
 
     file_path: str
+    revision: int
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -59,7 +62,8 @@ class FileDeleted(Announcement, frozen=True):
 class FileMoved(Announcement, frozen=True):
     """A file, or a folder with all `count` files in it, has another path. Locks, open documents and
     all else that is known of the files go with them. Their content and revision are what they were.
-    A file that was at the new path is gone. `file` is absent for a folder.
+    A file that was at the new path is gone. `file` is absent for a folder. What was at both paths
+    before has a lower revision, and what comes there later a greater one than `revision`.
     """
 
     event = "file:moved"
@@ -68,6 +72,7 @@ class FileMoved(Announcement, frozen=True):
     file_path: str
     new_path: str
     count: int
+    revision: int
     file: File | None = None
 
     @property

@@ -184,7 +184,7 @@ class Saver:
 def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:
     """Return the event for a change, with the content if that is short."""
     if done.file is None:
-        return FileDeleted(file_path=done.path)
+        return FileDeleted(file_path=done.path, revision=done.gone_at)
     shown = content if done.file.size <= MAX_ANNOUNCED else None
     kind = FileCreated if done.created else FileUpdated
     return kind(file=done.file, content=shown)

@@ -96,14 +96,14 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
             async with store.tree.move_folder(
                 project_id, source, target, check=check_locks
             ) as done:
-                moved = FileMoved(file_path=source, new_path=target, count=done.result)
+                moved = FileMoved(source, target, *done.result)
                 _follow(call, moved, ended)
         else:
             replaced = deletion(target, call.user.id, timestamp()) if payload.overwrite else None
-            file = await store.tree.move_file(
+            done_to_file = await store.tree.move_file(
                 project_id, source, target, replaced=replaced, check=check_locks
             )
-            moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
+            moved = FileMoved(source, target, *done_to_file)
             _follow(call, moved, ended)
         await services.workspace.move(project_id, source, target, overwrite=payload.overwrite)
     return FileMoveResult(source, target, moved.count, moved.file)

@@ -65,7 +65,7 @@ async def _texts(
     """Return the contents of the changed files at the paths `shown`, as far as they are texts and
     the database has them.
     """
-    hashes = {path: file.hash for path, file, _ in changes if file is not None and path in shown}
+    hashes = {path: file.hash for path, file, *_ in changes if file is not None and path in shown}
     if not hashes:
         return {}
     texts: dict[str, str] = {}
@@ -85,7 +85,7 @@ async def _look_again(call: Call[Any], changes: Sequence[Change]) -> list[str]:
         return []
     others = []
     for change in changes:
-        path, file, _ = change
+        path, file, *_ = change
         now = present.get(path)
         if (now and now.revision) != (file and file.revision):
             # A file that has come or gone since then is not what this change is about.

@@ -189,7 +189,7 @@ def _shown(changes: Iterable[Change]) -> set[str]:
     """Choose the texts that everybody is sent: a slow client has to hold them all."""
     shown = set()
     left = MAX_TOLD
-    for path, file, _ in changes:
+    for path, file, *_ in changes:
         if file and file.media_type is None and file.size <= min(left, MAX_ANNOUNCED):
             shown.add(path)
             left -= file.size

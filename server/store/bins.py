@@ -70,9 +70,9 @@ def throw_folder(
     trees.finish_counted(connection, tree, -count, -size, present)
     trees.finish_counted(connection, thrown, count, size)
     trees.forget_touched(connection, project_id)
-    folders.put_in_place(connection, project_id, tree, present)
+    revision = folders.put_in_place(connection, project_id, tree, present)
     _add(connection, project_id, new, thrown)
-    gone = [Change(path, None, created=False) for path in sorted(found)]
+    gone = [Change(path, None, created=False, gone_at=revision) for path in sorted(found)]
     done(gone)
     return gone
 

@@ -35,11 +35,23 @@ _PUT: Final = (
 
 
 class Change(NamedTuple):
-    """One file of a project as it is after a change; `file` is None when it was deleted."""
+    """One file of a project as it is after a change; `file` is None when it was deleted.
+
+    gone_at: the revision of its deletion.
+    """
 
     path: str
     file: File | None
     created: bool
+    gone_at: int = 0
+
+
+class Moved(NamedTuple):
+    """What has another path: so many files, or the one `file`. `revision` is that of the move."""
+
+    file_count: int
+    revision: int
+    file: File | None = None
 
 
 CheckMany = Callable[[Connection, Collection[Change]], object]
@@ -183,9 +195,9 @@ def check_creatable(connection: Connection, project_id: str, path: str) -> None:
             raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
 
 
-def move(connection: Connection, project_id: str, path: str, target: str) -> File:
-    """Give an existing file another path, at which there is nothing. Return the file."""
-    tree, _ = count_changes(connection, project_id)
+def move(connection: Connection, project_id: str, path: str, target: str) -> Moved:
+    """Give an existing file another path, at which there is nothing."""
+    tree, number = count_changes(connection, project_id)
     row = connection.execute(
         f"UPDATE tree_files SET path = ? WHERE tree = ? AND path = ? RETURNING {_COLUMNS}",
         (target, tree, path),
@@ -193,12 +205,12 @@ def move(connection: Connection, project_id: str, path: str, target: str) -> Fil
     trees.touch(connection, project_id, path)
     trees.touch(connection, project_id, target)
     saves.move(connection, project_id, path, target)
-    return from_row(row)
+    return Moved(1, number, from_row(row))
 
 
 def delete(connection: Connection, project_id: str, path: str) -> Change:
     """Delete an existing file."""
-    tree, _ = count_changes(connection, project_id)
+    tree, number = count_changes(connection, project_id)
     row = connection.execute(
         f"DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING {_COLUMNS}", (tree, path)
     ).fetchone()
@@ -207,7 +219,7 @@ def delete(connection: Connection, project_id: str, path: str) -> Change:
     trees.touch(connection, project_id, path)
     # Its content stays in the history.
     saves.remember(connection, project_id, gone)
-    return Change(path, None, created=False)
+    return Change(path, None, created=False, gone_at=number)
 
 
 def revision(connection: Connection, project_id: str) -> int:

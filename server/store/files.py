@@ -11,7 +11,7 @@ from server.api.records import Deletion, File
 from server.api.validation import invalid
 from server.store import bins, contents, folders, parts, saves, snapshots
 from server.store.connection import Connection
-from server.store.contents import Change
+from server.store.contents import Change, Moved
 from server.store.missing_files import missing, nothing_at
 from server.store.parts import Kept, Stored
 
@@ -236,9 +236,9 @@ def move(
     source: str,
     target: str,
     replaced: Deletion | None,
-) -> File:
-    """Give a file another path. Return the file, of which all else stays. A file at the target goes
-    into the bin as `replaced`.
+) -> Moved:
+    """Give a file another path; all else of it stays. A file at the target goes into the bin as
+    `replaced`.
 
     Raises:
         EventError: there is no such file (`NOT_FOUND`), something is there that may not give way

@@ -14,7 +14,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, bounds, folders
 from server.store import contents, leftovers, saves, trees
 from server.store.connection import Connection, each
-from server.store.contents import Change
+from server.store.contents import Change, Moved
 from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, STEP, Author, Steps
 
@@ -52,8 +52,8 @@ def move(
     source: str,
     target: str,
     done: Callable[[], object],
-) -> Steps[int]:
-    """Give a folder another path. Return how many files it has, of which all else stays.
+) -> Steps[Moved]:
+    """Give a folder another path. All else of its files stays.
 
     `done` is called in the last step, and may refuse all of it.
 
@@ -65,10 +65,10 @@ def move(
     flows = [*around(present, tree, source), inside(present, tree, source, target)]
     moved = yield from flow(connection, project_id, flows, target)
     trees.finish(connection, project_id, tree, like=present)
-    put_in_place(connection, project_id, tree, present)
+    revision = put_in_place(connection, project_id, tree, present)
     saves.move(connection, project_id, source, target)
     done()
-    return len(moved)
+    return Moved(len(moved), revision)
 
 
 def copy(
@@ -140,12 +140,15 @@ def around(source: int, target: int, folder: str) -> list[Flow]:
     return [Flow(source, target, end=first), Flow(source, target, first=end)]
 
 
-def put_in_place(connection: Connection, project_id: str, tree: int, before: int) -> None:
-    """Make a tree that of the project, instead of another one."""
-    connection.execute(
-        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
-    )
+def put_in_place(connection: Connection, project_id: str, tree: int, before: int) -> int:
+    """Make a tree that of the project, instead of another one. Return the revision of that."""
+    revision: int
+    (revision,) = connection.execute(
+        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ? RETURNING revision",
+        (tree, project_id),
+    ).fetchone()
     leftovers.add_tree(connection, before)
+    return revision
 
 
 def flow(

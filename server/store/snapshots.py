@@ -220,10 +220,12 @@ def restore(
     yield from trees.catch_up(connection, project_id, again)
     check(changes.values())
     trees.finish(connection, project_id, tree, like=source)
-    connection.execute(
-        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
-    )
-    return Restored(wanted, _add(connection, backup, present), list(changes.values()))
+    (revision,) = connection.execute(
+        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ? RETURNING revision",
+        (tree, project_id),
+    ).fetchone()
+    done = [one if one.file else one._replace(gone_at=revision) for one in changes.values()]
+    return Restored(wanted, _add(connection, backup, present), done)
 
 
 def delete(connection: Connection, version_id: str) -> None:

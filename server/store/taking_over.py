@@ -159,7 +159,8 @@ def _put(
                 (path, found.size, found.hash, revision, now, user_id, found.media_type)
             )
             remembered.append(file)
-        changes.append(Change(path, file, created=file is not None and present is None))
+        is_new = file is not None and present is None
+        changes.append(Change(path, file, is_new, gone_at=0 if file else revision))
     contents.grow(connection, tree, count, size)
     parts.add_all(connection, [one.content for one in wanted.values() if one.content is not None])
     contents.put_rows(connection, tree, [one.file for one in changes if one.file is not None])

@@ -60,7 +60,7 @@ function drop(id) {
   update({ asks });
 }
 
-socket.on("lock:asked", ({ request }) => put(request));
+socket.on("lock:asked", ({ request }) => ended.delete(request.id) || put(request));
 socket.on("lock:answered", ({ requestId, outcome, lock }, { projectId }) => {
   const request = state.asks.get(requestId);
   if (!request) ended.add(requestId);

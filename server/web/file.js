@@ -125,8 +125,9 @@ export async function opened(projectId, path) {
     ...{ path, opening: newOpening(), lock: null, isGone: false, problem: "", lost: "" },
     isBinary: false,
   };
-  const binary = { ...fresh, document: null, text: "", revision: 0, isBinary: true };
-  if (state.project.files.get(path)?.mediaType) return binary;
+  const { mediaType, revision = 0 } = state.project.files.get(path) ?? {};
+  const binary = { ...fresh, document: null, text: "", revision, isBinary: true };
+  if (mediaType) return binary;
   const document = sharedFile(projectId, path);
   try {
     await insist(() => document.open());

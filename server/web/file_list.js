@@ -1,23 +1,40 @@
 // The list of the open project's files, as the tree draws it.
 
 import { forgetFolders } from "./folders.js";
-import { moved } from "./paths.js";
+import { isWithin, moved } from "./paths.js";
 import { change } from "./project.js";
 import { state, update } from "./state.js";
 
 // Of thousands of files that come or go one after the other the tree is drawn a few times a second.
 const DRAW_MILLISECONDS = 150;
+// Deletions that are remembered. What is heard too late comes a moment later.
+const MOST_GONE = 1_000;
 let drawing = 0;
 let drawnAt = -Infinity;
 
 /**
- * Put a file into the list, or in the place of what it was. Return false if it is older than that: of
+ * Return whether something later is known of a path than what it was told to be at a revision: of
  * changes on several nodes an older one may be heard after a newer one.
  */
+export function isOutdated(path, revision) {
+  const { files, gone } = state.project;
+  const known = Math.max(files.get(path)?.revision ?? 0, gone.get(path) ?? 0, movedAt(path));
+  return revision < known;
+}
+
+/** Return the revision of the last move that is known from or to a path, 0 if there is none. */
+export function movedAt(path) {
+  return state.project.moves.reduce((last, { source, target, revision = 0 }) => {
+    const isAbout = revision > last && (isWithin(path, source) || isWithin(path, target));
+    return isAbout ? revision : last;
+  }, 0);
+}
+
+/** Put a file into the list, or in the place of what it was. Return false if it is over. */
 export function putFile(file) {
   const { files } = state.project;
+  if (isOutdated(file.path, file.revision)) return false;
   const before = files.get(file.path);
-  if (before && file.revision < before.revision) return false;
   files.set(file.path, file);
   // A save changes no line of the tree.
   if (before && Boolean(before.mediaType) === Boolean(file.mediaType)) update({});
@@ -25,11 +42,18 @@ export function putFile(file) {
   return true;
 }
 
-/** Take a file out of the list. */
-export function dropFile(path) {
-  if (!state.project.files.delete(path)) return;
-  forgetFolders();
-  drawSoon();
+/** Take a file out of the list that was deleted. Return false if another one is there by now. */
+export function dropFile(path, revision) {
+  if (isOutdated(path, revision)) return false;
+  const { files, gone } = state.project;
+  gone.delete(path);
+  gone.set(path, revision);
+  if (gone.size > MOST_GONE) gone.delete(gone.keys().next().value);
+  if (files.delete(path)) {
+    forgetFolders();
+    drawSoon();
+  }
+  return true;
 }
 
 function drawSoon() {

@@ -8,6 +8,7 @@ import { alterOpen, attempt, state } from "./state.js";
 // How often, and how long after a refusal, a lock is taken again that oneself has elsewhere.
 const RETAKINGS = 5;
 const RETAKE_MILLISECONDS = 250;
+const MOST_ENDED = 1_000;
 
 /** Keep all others from editing the open file. */
 export async function editAlone() {
@@ -74,13 +75,26 @@ export function handedOver(lock) {
   if (state.open?.path === lock.filePath) alterOpen({ lock: isMe(lock.user) ? lock : null });
 }
 
-onProject("file:locked", ({ lock }) => putLock(lock));
-onProject("file:unlocked", ({ filePath, token }) => dropLock(filePath, token));
+// The tokens of locks that have ended, the last ones. Of several nodes one may tell of a lock after
+// another one has told of its end.
+const ended = new Set();
+
+onProject("file:locked", ({ lock }) => ended.has(lock.token) || putLock(lock));
+onProject("file:unlocked", ({ filePath, token }) => {
+  ended.add(token);
+  if (ended.size > MOST_ENDED) ended.delete(ended.values().next().value);
+  dropLock(filePath, token);
+});
 
 function putLock(lock) {
-  const others = state.project.locks.filter((one) => one.token !== lock.token);
+  const { filePath, token } = lock;
+  // Tokens only grow: a later one holds the file alone.
+  const isOver = (one) =>
+    one.filePath === filePath && one.lockType === "exclusive" && one.token > token;
+  if (state.project.locks.some(isOver)) return;
+  const others = state.project.locks.filter((one) => one.token !== token);
   // An exclusive lock is the only one, also where it was taken over from a lost connection.
-  const kept = others.filter((one) => one.filePath !== lock.filePath || lock.lockType === "shared");
+  const kept = others.filter((one) => one.filePath !== filePath || lock.lockType === "shared");
   change({ locks: [...kept, lock] });
 }
 
@@ -89,9 +103,8 @@ function dropLock(filePath, token) {
   documentsUnlocked(filePath);
   // Handed over in another window.
   if (state.open?.lock?.token === token) alterOpen({ lock: null });
-  change({
-    locks: state.project.locks.filter((one) => one.filePath !== filePath || one.token !== token),
-  });
+  // It may have another path by now.
+  change({ locks: state.project.locks.filter((one) => one.token !== token) });
 }
 
 /** Return the lock on a file that somebody else has, or one's own other window. */

@@ -2,7 +2,7 @@
 // takes of one's own words.
 
 import { besideOf, closeFile, newOpening, opened } from "./file.js";
-import { dropFile, putFile } from "./file_list.js";
+import { dropFile, isOutdated, movedAt, putFile } from "./file_list.js";
 import { lockAgain } from "./file_locks.js";
 import { foldersMoved } from "./folders.js";
 import { isWithin, moved, nameOf } from "./paths.js";
@@ -93,7 +93,7 @@ function gone(open) {
   return { ...open, document: null, opening: newOpening(), isGone: true, text, problem, lost: text };
 }
 
-async function heardChange({ file }) {
+async function heardChange(file, isNew = false) {
   if (!putFile(file)) return;
   const { open } = state;
   const beside = besideOf(file.path);
@@ -103,6 +103,8 @@ async function heardChange({ file }) {
     update({ beside: state.beside.filter((one) => one !== beside) });
   }
   if (open?.path !== file.path || file.revision <= open.revision) return;
+  // That what is open was deleted or moved before is not heard yet.
+  if (isNew && open.document && !open.isGone) return;
   if (Boolean(file.mediaType) !== open.isBinary && !open.isGone) return openAnew(file);
   alterOpen({ revision: file.revision });
   if (open.isBinary) return;
@@ -125,51 +127,75 @@ async function openAnew({ path }) {
   update({ open: { ...next, problem, lost } });
 }
 
-onProject("file:created", heardChange);
-onProject("file:updated", heardChange);
-onProject("file:deleted", ({ filePath }) => {
-  dropFile(filePath);
+/** Return whether what is open, or a document, was there at a revision, and is not of a later file. */
+function wasThere({ path, revision: since }, revision) {
+  return !(revision < Math.max(since, movedAt(path)));
+}
+
+onProject("file:created", ({ file }) => heardChange(file, true));
+onProject("file:updated", ({ file }) => heardChange(file));
+onProject("file:deleted", ({ filePath, revision }) => {
+  const isGone = dropFile(filePath, revision);
   const beside = besideOf(filePath);
-  if (beside) return goneBeside(beside);
-  if (state.open?.path !== filePath) return dropTab(filePath);
+  if (beside) return wasThere(beside, revision) && goneBeside(beside);
+  if (state.open?.path !== filePath) return isGone && dropTab(filePath);
+  if (!wasThere(state.open, revision)) return;
   if (state.open.document) return showGone();
   toast(`${filePath} was deleted`);
   closeFile();
 });
 
-onProject("file:moved", ({ filePath, newPath, file }) => {
+onProject("file:moved", ({ filePath, newPath, file, revision }) => {
   const { project, open } = state;
-  const isGoneUnder = open && isWithin(open.path, newPath) && !isWithin(open.path, filePath);
-  if (isGoneUnder && open.document) showGone();
-  for (const one of state.beside) {
-    if (isWithin(one.path, newPath) && !isWithin(one.path, filePath)) goneBeside(one);
-  }
-  const files = [...project.files.values()].filter((one) => !isWithin(one.path, newPath));
+  const gaveWay = (one) =>
+    isWithin(one.path, newPath) && !isWithin(one.path, filePath) && wasThere(one, revision);
+  if (open?.document && gaveWay(open)) showGone();
+  for (const one of state.beside) if (gaveWay(one)) goneBeside(one);
+  // What has come to one of the paths later stays there.
+  const presentOf = (path) => (isOutdated(path, revision) ? path : moved(path, filePath, newPath));
+  const follows = (one) => wasThere(one, revision);
+  const rename = (one) =>
+    follows(one) ? { ...one, path: moved(one.path, filePath, newPath) } : one;
+  const isLate = isOutdated(filePath, revision);
+  const files = movedFiles(project.files, filePath, newPath, file, revision);
+  const renamed = { open: state.open && rename(state.open), beside: state.beside.map(rename) };
+  documentsMoved(project.id, filePath, newPath, follows);
+  const move = { source: filePath, target: newPath, revision };
+  const moves = [...project.moves, move].sort((one, other) => one.revision - other.revision);
   change({
-    moves: [...project.moves, { source: filePath, target: newPath }].slice(-MOST_MOVES),
-    files: new Map(
-      files.map((one) => {
-        const path = moved(one.path, filePath, newPath);
-        return [path, path === one.path ? one : (file ?? { ...one, path, name: nameOf(path) })];
-      }),
-    ),
-    locks: project.locks.map((lock) => ({
-      ...lock,
-      filePath: moved(lock.filePath, filePath, newPath),
-    })),
+    moves: moves.slice(-MOST_MOVES),
+    files,
+    locks: project.locks.map((lock) => ({ ...lock, filePath: presentOf(lock.filePath) })),
     places: new Map(
       [...project.places].map(([id, place]) => [
         id,
-        { ...place, filePath: moved(place.filePath, filePath, newPath) },
+        { ...place, filePath: presentOf(place.filePath) },
       ]),
     ),
   });
-  foldersMoved(filePath, newPath);
-  tabsMoved(filePath, newPath);
-  documentsMoved(project.id, filePath, newPath);
-  const rename = (one) => ({ ...one, path: moved(one.path, filePath, newPath) });
-  update({ open: state.open && rename(state.open), beside: state.beside.map(rename) });
+  if (!isLate) foldersMoved(filePath, newPath);
+  if (!isLate || renamed.open?.path !== state.open?.path) tabsMoved(filePath, newPath);
+  update(renamed);
 });
+
+/** Return the files after a move, except that what has come to one of the paths later stays there. */
+function movedFiles(files, source, target, file, revision) {
+  const left = [...files.values()].filter(
+    ({ path }) => isOutdated(path, revision) || !(isWithin(path, source) || isWithin(path, target)),
+  );
+  const gone = [...files.values()].filter(
+    ({ path }) => !isOutdated(path, revision) && isWithin(path, source),
+  );
+  // A single file is told of, also where it was not known yet.
+  const come = file
+    ? [file]
+    : gone.map((one) => {
+        const path = moved(one.path, source, target);
+        return { ...one, path, name: nameOf(path) };
+      });
+  const arrived = come.filter(({ path }) => !isOutdated(path, revision));
+  return new Map([...left, ...arrived].map((one) => [one.path, one]));
+}
 
 /** Take up again what was open, and a lock if it is to be had. One may go on typing meanwhile. */
 export async function reopenFile() {

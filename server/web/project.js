@@ -58,7 +58,8 @@ export async function openProject(id) {
         closedTabs,
         recent,
         activeTab: active, // the path of the file that was open when it was left
-        moves: [], // of files and folders, since it was opened: {source, target}
+        moves: [], // of files and folders, since it was opened: {source, target, revision}
+        gone: new Map(), // the revisions of deletions since then, by path: see file_list.js
         locks: answer.locks,
         people: new Map(answer.presence.map((one) => [one.user.id, one])),
         places: new Map(), // where people are: by socket id

@@ -69,10 +69,11 @@ export function letGo(document) {
   documents.delete(document);
 }
 
-/** Let the documents of a file or folder follow it to another path. */
-export function documentsMoved(projectId, source, target) {
+/** Let the documents of a file or folder follow it to another path, those that `follows` is true of. */
+export function documentsMoved(projectId, source, target, follows) {
   for (const document of documents) {
-    if (document.projectId === projectId) document.moveTo(moved(document.path, source, target));
+    if (document.projectId !== projectId || !follows(document)) continue;
+    document.moveTo(moved(document.path, source, target));
   }
 }
 

@@ -34,6 +34,22 @@ test("a document and a lock follow their file", async () => {
   await lock.unlock();
 });
 
+test("a document follows no move of before it was opened", async () => {
+  const [former] = await both("js/late.txt");
+  const socket = opened.at(-1);
+  const moves = [];
+  socket.on("file:moved", (...told) => moves.push(told));
+  await socket.call("file:move", { projectId, filePath: "js/late.txt", newPath: "js/away.txt" });
+  const [ada, bob] = await both("js/late.txt", "another\n");
+  // Another server tells of it as late as that.
+  const listeners = opened.at(-1).socket.listeners("file:moved");
+  for (const told of moves) for (const hear of listeners) hear(...told);
+  ada.append("typed\n");
+  assert.equal(await same(ada, bob), "another\ntyped\n");
+  assert.deepEqual([bob.filePath, former.filePath], ["js/late.txt", "js/away.txt"]);
+  assert.equal(former.text, "one\n");
+});
+
 test("two type at once", async () => {
   const [ada, bob] = await both("js/two.txt");
   const heard = [];

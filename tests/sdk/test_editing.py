@@ -102,6 +102,23 @@ async def test_two_type_at_once(opened: Open) -> None:
         ada.append("\0")
 
 
+async def test_a_document_follows_no_move_of_before_it_was_opened(opened: Open) -> None:
+    former = await opened("user-456")
+    text, socket = former.text, socket_of(former)
+    moves: list[Any] = []
+    socket.on("file:moved", moves.append)
+    await socket.move_file(PROJECT, APP, "away.jsx")
+    file = {"path": APP, "action": "created", "content": "// another\n"}
+    await socket.call("file:change", {"projectId": PROJECT, "file": file})
+    ada, bob = await opened("user-456"), await opened("user-789")
+    await until(lambda: bool(moves))
+    # Another server tells of it as late as that.
+    socket_of(bob)._participation.hear("file:moved", moves[0], PROJECT)
+    ada.append("// typed\n")
+    assert await same(ada, bob) == "// another\n// typed\n"
+    assert (bob.file_path, former.file_path, former.text) == (APP, "away.jsx", text)
+
+
 async def test_a_document_and_a_lock_follow_their_file(opened: Open) -> None:
     ada, bob = await opened("user-456"), await opened("user-789")
     socket = socket_of(bob)

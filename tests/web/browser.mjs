@@ -261,6 +261,27 @@ export function breakAtAnswer(page, event, times = 1) {
   return alter(page, breakIt, [event, times]);
 }
 
+/** Let a page hear its next event of this name, and what comes after it of that name, last of all. */
+export function hearLate(page, event) {
+  const holdBack = async (name) => {
+    const { socket } = await import("/web/session.js");
+    const { onevent } = socket;
+    const held = (window.held = []);
+    socket.onevent = (packet) => {
+      if (packet.data[0] === name) held.push(packet);
+      else onevent.call(socket, packet);
+    };
+    window.hearAll = () => {
+      delete socket.onevent;
+      for (const packet of held.splice(0)) socket.onevent(packet);
+    };
+  };
+  return alter(page, holdBack, event);
+}
+
+/** Let a page hear what was held back. */
+export const hearAll = (page) => page.evaluate(() => window.hearAll());
+
 /** Let a page never hear the answer to its next event of each of these names. */
 export function loseAnswers(page, events) {
   const lose = async (names) => {

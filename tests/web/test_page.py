@@ -53,6 +53,11 @@ async def test_files_as_people_have_them(tmp_path: Path, browser: str) -> None:
         await run("files.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
+async def test_news_that_come_too_late(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path) as application:
+        await run("late.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
 async def test_all_beside_the_editor(
     tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

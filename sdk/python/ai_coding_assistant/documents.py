@@ -48,6 +48,8 @@ class Document:
     ) -> None:
         self.project_id = project_id
         self.file_path = file_path
+        # Of the file, when it was opened.
+        self.revision = 0
         self._socket = socket
         self._chain = chain
         self._replica = Replica(user_id, secrets.token_hex(8))
@@ -292,7 +294,7 @@ class Document:
             answer = await self._chain.ask("file:open", payload)
             replica.opened(answer)
             # It may have been moved meanwhile.
-            self.file_path = answer["filePath"]
+            self.file_path, self.revision = answer["filePath"], answer["revision"]
         finally:
             early, self._early = self._early, None
         # The connection may be on its way to another server.

@@ -723,9 +723,12 @@ class FileDeleteResult(TypedDict):
 
 
 class FileDeleted(TypedDict):
-    """A file is gone."""
+    """A file is gone. What was at its path before has a lower revision, and what comes there later
+    a greater one than `revision`.
+    """
 
     filePath: str
+    revision: int
 
 
 class FileDifference(TypedDict):
@@ -872,12 +875,14 @@ class FileMoveResult(TypedDict):
 class FileMoved(TypedDict):
     """A file, or a folder with all `count` files in it, has another path. Locks, open documents and
     all else that is known of the files go with them. Their content and revision are what they were.
-    A file that was at the new path is gone. `file` is absent for a folder.
+    A file that was at the new path is gone. `file` is absent for a folder. What was at both paths
+    before has a lower revision, and what comes there later a greater one than `revision`.
     """
 
     filePath: str
     newPath: str
     count: int
+    revision: int
     file: NotRequired[File]
 
 

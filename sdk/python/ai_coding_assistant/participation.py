@@ -60,7 +60,7 @@ class Participation:
             # Or not shared with the user any more.
             self.forget(data["projectId"], "is gone")
         if event == "file:moved":
-            self._follow(project_id, data["filePath"], data["newPath"])
+            self._follow(project_id, data["filePath"], data["newPath"], data.get("revision"))
         elif self.documents and "filePath" in data:
             for document in list(self.documents):
                 if (document.project_id, document.file_path) == (project_id, data["filePath"]):
@@ -70,9 +70,14 @@ class Participation:
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
 
-    def _follow(self, project_id: str | None, source: str, target: str) -> None:
+    def _follow(
+        self, project_id: str | None, source: str, target: str, revision: int | None
+    ) -> None:
         """Let documents and locks go where their files went."""
-        followers: list[Document | FileLock] = [*self.documents, *self.locks]
+        # Of several servers one may tell of a move after others have told what came to its path
+        # later. A server of before tells no revision.
+        documents = [one for one in self.documents if revision is None or one.revision <= revision]
+        followers: list[Document | FileLock] = [*documents, *self.locks]
         for one in followers:
             if one.project_id == project_id:
                 one.file_path = _moved(one.file_path, source, target)

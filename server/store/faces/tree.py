@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from server.api.errors import EventError
-from server.api.records import Deletion, File
+from server.api.records import Deletion
 from server.store import files, folders
 from server.store.connection import Check, Connection
-from server.store.contents import Change, CheckMany
+from server.store.contents import Change, CheckMany, Moved
 from server.store.database import Desk, Done
 from server.store.documents import Documents
 from server.store.trees import Steps
@@ -34,26 +34,26 @@ class ProjectTree:
         *,
         replaced: Deletion | None,
         check: Check,
-    ) -> File:
+    ) -> Moved:
         """Give a file, with its document, another path; see `files.move`. `check` may refuse it."""
 
-        def work(connection: Connection) -> File:
+        def work(connection: Connection) -> Moved:
             check(connection)
-            file = files.move(connection, project_id, source, target, replaced)
+            moved = files.move(connection, project_id, source, target, replaced)
             self._documents.move(connection, project_id, source, target)
-            return file
+            return moved
 
         return await self._desk.run(work)
 
     @asynccontextmanager
     async def move_folder(
         self, project_id: str, source: str, target: str, *, check: Check
-    ) -> AsyncIterator[Done[int]]:
+    ) -> AsyncIterator[Done[Moved]]:
         """Give a folder, with its documents, another path, in steps; see `folders.move`,
         `document_moves` and `Desk.in_steps`. `check` may refuse it in the last step.
         """
 
-        def work(connection: Connection) -> Steps[int]:
+        def work(connection: Connection) -> Steps[Moved]:
             def done() -> None:
                 check(connection)
                 self._documents.move_folder(connection, project_id, source, target)

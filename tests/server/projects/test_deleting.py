@@ -60,7 +60,9 @@ async def test_a_file_or_a_folder_is_deleted_and_comes_back(
         "ok": True, "filePath": path, "deletionId": deletion_id, "count": len(gone),
     }  # fmt: skip
     news = [(name, data) for name, data in await other.news() if name == "file:deleted"]
-    assert news == [("file:deleted", {"filePath": one}) for one in gone]
+    revision = news[0][1]["revision"]
+    gone_there = [{"filePath": one, "revision": revision} for one in gone]
+    assert news == [("file:deleted", one) for one in gone_there]
     assert not set(gone) & set(await paths(other))
     assert (await editor.edit([[0, "x"], 6 + len(text)]))["error"]["code"] == "VERSION_CONFLICT"
     [deleted] = await in_bin(other)

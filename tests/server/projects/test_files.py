@@ -87,7 +87,7 @@ async def test_a_file_is_created_updated_and_deleted(connect: Connect) -> None:
     assert await other.news() == [
         ("file:created", {"file": created["file"], "content": "one\n"}),
         ("file:updated", {"file": updated["file"], "content": "twö\n"}),
-        ("file:deleted", {"filePath": "a/b.txt"}),
+        ("file:deleted", {"filePath": "a/b.txt", "revision": updated["file"]["revision"] + 1}),
     ]
     assert await client.news() == []
     error = {"code": "NOT_FOUND", "message": "file 'a/b.txt': the project has no such file"}
@@ -206,7 +206,8 @@ async def test_changes_sent_at_once_are_made_in_their_order(connect: Connect) ->
     await client.news()
     heard = await other.news()
     assert [data["content"] for event, data in heard[:-1]] == [str(n) for n in range(20)]
-    assert heard[-1] == ("file:deleted", {"filePath": "a"})
+    last = heard[-2][1]["file"]["revision"]
+    assert heard[-1] == ("file:deleted", {"filePath": "a", "revision": last + 1})
 
 
 async def test_what_was_sent_right_before_the_end_is_done(

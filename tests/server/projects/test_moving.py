@@ -45,6 +45,8 @@ async def test_a_file_is_moved(connect: Connect) -> None:
     file = {**before, "path": "lib/Main.jsx", "name": "Main.jsx"}
     moved = {"filePath": APP, "newPath": "lib/Main.jsx", "count": 1, "file": file}
     assert answer == {"ok": True, **moved}
+    last = (await client.ask("file:read", {**PROJECT, "filePath": LIST}))["file"]["revision"]
+    moved["revision"] = last + 1
     assert await client.news() == await other.news() == [("file:moved", moved)]
     assert await paths(client) == ["lib/Main.jsx", LIST]
     # The revision is the one that an editor has: nothing of the content has changed.
@@ -101,11 +103,12 @@ async def test_whoever_asks_for_it_where_it_was_is_told_where_it_is(connect: Con
 
 async def test_a_folder_is_moved_as_one(connect: Connect) -> None:
     client, other = await two(connect)
-    await written(client, "src/components-2.txt", "beside")
+    last = await written(client, "src/components-2.txt", "beside")
     await other.news()
     answer = await move(client, "src/components", "Src/parts")
     moved = {"filePath": "src/components", "newPath": "Src/parts", "count": 2}
     assert answer == {"ok": True, **moved}
+    moved["revision"] = last["revision"] + 1
     assert await other.news() == [("file:moved", moved)]
     assert await paths(client) == [
         "Src/parts/App.jsx",

@@ -71,13 +71,13 @@ def test_a_later_change_of_the_same_file_comes_after_the_one_that_is_left() -> N
     [
         (FileCreated(file=file("a")), ["a"]),
         (FileUpdated(file=file("a")), ["a"]),
-        (FileDeleted(file_path="a"), ["a"]),
-        (FileMoved(file_path="b", new_path="a", count=1), ["b", "a"]),
+        (FileDeleted(file_path="a", revision=2), ["a"]),
+        (FileMoved(file_path="b", new_path="a", count=1, revision=2), ["b", "a"]),
         (FileEdited("a", "epoch", 1, "tab", 1, ADA, []), ["a"]),
         (FileLocked(Lock("a", "exclusive", ADA, 1, "now", orphaned=False)), ["a"]),
         (FileUnlocked("a", 1), ["a"]),
         (VersionDeleted("version-1"), []),
-        (FileDeleted(file_path="c"), []),
+        (FileDeleted(file_path="c", revision=2), []),
     ],
 )
 def test_what_is_left_of_a_file_is_told_before_other_news_of_it(
@@ -115,10 +115,10 @@ def test_news_of_a_file_come_before_later_ones_and_stay_when_its_change_is_dropp
     untold.tell("p", "a")
     assert heard == []
     assert len(untold) == 1
-    untold.tell_before("q", FileDeleted(file_path="a"))
+    untold.tell_before("q", FileDeleted(file_path="a", revision=2))
     assert heard == []
     for _ in range(2):
-        untold.tell_before("p", FileDeleted(file_path="a"))
+        untold.tell_before("p", FileDeleted(file_path="a", revision=2))
     assert heard == [("a", "news")]
     untold.tell_news("p", "b")
     assert heard == [("a", "news"), ("b", "news")]

@@ -165,7 +165,7 @@ async def test_restoring(connect: Connect) -> None:
             "file:created",
         ]
         assert news[1][1] == {"version": version}
-        assert news[2][1] == {"filePath": "new.txt"}
+        assert news[2][1]["filePath"] == "new.txt"
         assert news[3][1]["content"] == before[APP]
     undo = {**PROJECT, "versionId": answer["backup"]["id"]}
     assert (await client.ask("version:restore", undo))["ok"]

@@ -99,7 +99,9 @@ def test_changes_between_steps(
                 assert done.changes == []
             else:
                 assert version_contents(c, "backup") == last
-                for path, file, created in done.changes:
+                revision = contents.revision(c, "p")
+                for path, file, created, gone_at in done.changes:
+                    assert gone_at == (0 if file else revision)
                     assert created == (file is not None and path not in last)
                     if file is None:
                         del last[path]

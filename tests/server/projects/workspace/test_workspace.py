@@ -50,7 +50,9 @@ async def test_what_another_program_changes_is_heard(client: Client, directory: 
     os.rename(directory / "docs", directory / "texts")
     await heard(client, ("file:deleted", "docs/deep/a.md"), ("file:created", "texts/deep/a.md"))
     shutil.rmtree(directory / "texts")
-    await heard(client, ("file:deleted", "texts/deep/a.md"))
+    [data] = await heard(client, ("file:deleted", "texts/deep/a.md"))
+    made_before = (await client.ask("file:list", PROJECT))["files"]
+    assert data["revision"] > max(file["revision"] for file in made_before)
     # An editor that writes a new file and puts it in the old one's place.
     (directory / "README.md.tmp~").write_text("# Coffee\n")
     os.replace(directory / "README.md.tmp~", directory / "README.md")

@@ -56,6 +56,14 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
+def block_until(condition: Callable[[], object]) -> None:
+    """Wait in a thread without an event loop for what happens in another thread or process."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < PATIENCE, NEVER
+        time.sleep(0.001)
+
+
 async def eventually(condition: Callable[[], object]) -> None:
     """Wait until `condition` holds, for something that happens in another process or thread."""
     started = time.monotonic()

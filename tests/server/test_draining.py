@@ -107,6 +107,19 @@ async def io() -> AsyncIterator[Server]:
     await io.close()
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drain looks in each turn of the loop, and lets a client go as soon as it may."""
+    monkeypatch.setattr(draining, "_TICK_SECONDS", 0.0)
+    monkeypatch.setattr(draining, "LEAVE_SECONDS", 0.0)
+
+
+async def looks() -> None:
+    """Let the drain look several times."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def drained(io: Server, clients: list[Client]) -> None:
     """All clients hear of it once, and are disconnected."""
     run = asyncio.create_task(Drain(io).run(PATIENCE))
@@ -125,10 +138,8 @@ async def test_a_client_that_does_not_listen_is_disconnected(
         await drained(io, [one, other])
 
 
-async def test_a_client_that_is_owed_something_is_not(
-    io: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(draining, "LEAVE_SECONDS", 0.0)
+@pytest.mark.usefixtures("quick")
+async def test_a_client_that_is_owed_something_is_not(io: Server) -> None:
     goes_on = asyncio.Event()
 
     @io.on("work")
@@ -142,8 +153,7 @@ async def test_a_client_that_is_owed_something_is_not(
         await eventually(lambda: not connection.is_idle)
         run = asyncio.create_task(Drain(io).run(PATIENCE))
         await eventually(lambda: client.heard)
-        # As often as the drain looks, it is not the moment.
-        await asyncio.sleep(3 * draining._TICK_SECONDS)
+        await looks()
         assert io.connections == {connection}
         goes_on.set()
         assert await answer == "done"
@@ -167,15 +177,13 @@ async def test_a_client_that_is_owed_something_for_ever_is_in_the_end(
         await drained(io, [client])
 
 
-async def test_a_client_that_has_just_come_is_told_when_it_has_joined(
-    io: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(draining, "LEAVE_SECONDS", 0.0)
+@pytest.mark.usefixtures("quick")
+async def test_a_client_that_has_just_come_is_told_when_it_has_joined(io: Server) -> None:
     url = f"ws://127.0.0.1:{io.port}{OPEN}websocket"
     async with connect(url, proxy=None, ping_interval=None) as websocket:
         await websocket.recv()
         run = asyncio.create_task(Drain(io).run(PATIENCE))
-        await asyncio.sleep(3 * draining._TICK_SECONDS)
+        await looks()
         assert len(io.connections) == 1
         await websocket.send("40")
         assert str(await websocket.recv()).startswith("40")

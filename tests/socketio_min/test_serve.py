@@ -24,7 +24,7 @@ from socketio_min import MemoryAdapter, Server
 from socketio_min.cluster.worker_rooms import WorkerAdapter
 from socketio_min.serve import load, main
 from tests.listening import free_port
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, block_until
 
 PROGRAM = str(Path(__file__).with_name("workers_program.py"))
 
@@ -46,14 +46,6 @@ def when_it_listens(port: int, act: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens in another thread."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < PATIENCE
-        time.sleep(0.001)
 
 
 def terminate() -> None:
@@ -179,9 +171,9 @@ def test_a_worker_that_is_replaced_lets_newcomers_join(
                 target = f"{url}&sid={sid}"
                 head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
                 other.sendall(head.encode())
-                wait_until(lambda: is_posting(sid))
+                block_until(lambda: is_posting(sid))
                 control.sendall(b"retire AB\n")
-                wait_until(is_retired)
+                block_until(is_retired)
                 other.sendall(b"40")
                 assert other.recv(4096).endswith(b"ok")
                 # What it was sent is fetched before the worker ends.

@@ -8,7 +8,6 @@ import runpy
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -17,7 +16,7 @@ import pytest
 
 from socketio_min.terminal import _words, describe, main
 from tests.socketio_min.server_processes import ServerProcess
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, block_until
 
 
 @pytest.fixture(scope="module")
@@ -188,10 +187,7 @@ def test_a_lost_connection_comes_back(terminal: Run) -> None:
     def typed() -> Iterator[str]:
         own.kill()
         own.start()
-        started = time.monotonic()
-        while not [report for report in own.reports if report["event"] == "connect"][1:]:
-            assert time.monotonic() - started < PATIENCE
-            time.sleep(0.01)
+        block_until(lambda: sum(report["event"] == "connect" for report in own.reports) > 1)
         yield "? acknowledge back\n"
 
     _, output, _ = terminal(own.url, "--transport", "websocket", lines=typed())

@@ -18,7 +18,7 @@ from engineio_min.workers import supervisor as module
 from engineio_min.workers.process import WorkerProcess
 from engineio_min.workers.supervisor import Supervisor
 from tests.engineio_min.wire import connect
-from tests.waiting import PATIENCE, eventually, until
+from tests.waiting import PATIENCE, eventually, patient, until
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("program.py"))]
 
@@ -271,7 +271,7 @@ async def test_an_address_that_is_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         supervisor = Supervisor(COMMAND, 2, port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
-            await supervisor.run()
+            await patient(supervisor.run())
 
 
 def test_names_of_workers() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ from socketio_min import (
     UsageError,
 )
 from tests.socketio_min.server_processes import ROOT, ServerProcess
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, block_until
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,6 @@ def server() -> Iterator[ServerProcess]:
     process.start()
     yield process
     process.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < PATIENCE, "the condition never came true"
-        time.sleep(0.002)
 
 
 def threads() -> list[str]:
@@ -59,11 +52,11 @@ def test_events_and_calls(server: ServerProcess) -> None:
         client.on("echo", lambda *args: echoes.append((threading.current_thread().name, args)))
         client.emit("echo", 1, b"x")
         assert client.call("acknowledge", 1, b"x") == (1, b"x")
-        until(lambda: echoes)
+        block_until(lambda: echoes)
         assert echoes == [("socketio-handlers", (1, b"x"))]
-        until(lambda: client.transport == "websocket")
+        block_until(lambda: client.transport == "websocket")
         client.emit_volatile("echo", 2)
-        until(lambda: len(echoes) == 2)
+        block_until(lambda: len(echoes) == 2)
         client.off("echo")
         with pytest.raises(AcknowledgementTimeout):
             client.call("nobody listens", timeout=0.01)
@@ -137,16 +130,15 @@ def test_an_auth_that_exits_is_told(server: ServerProcess) -> None:
 
 
 def test_connecting_again_after_a_timeout(server: ServerProcess) -> None:
-    asked = threading.Event()
+    given_up = threading.Event()
 
-    def slow() -> None:
-        if not asked.is_set():
-            asked.set()
-            time.sleep(0.1)
+    async def slow() -> None:
+        await asyncio.to_thread(given_up.wait)
 
     with contextlib.closing(BlockingClient(server.url, auth=slow)) as client:
         with pytest.raises(TimeoutError):
             client.connect(timeout=0.05)
+        given_up.set()
         client.connect(timeout=PATIENCE)
         assert client.call("acknowledge", 1) == 1
 
@@ -177,7 +169,7 @@ def test_a_handler_may_connect_again_without_reconnection(
             client._client.auth = _fail
             with pytest.raises(ConnectionFailed):
                 client.connect(PATIENCE)
-        until(lambda: back)
+        block_until(lambda: back)
         assert back == [1]
 
 
@@ -260,7 +252,7 @@ def test_handlers_run_in_the_order_of_their_events(server: ServerProcess) -> Non
             numbers.append(value)
 
         client.emit("burst", 100)
-        until(lambda: len(numbers) == 100)
+        block_until(lambda: len(numbers) == 100)
         assert numbers == list(range(100))
 
 
@@ -291,7 +283,7 @@ def test_namespaces_and_listeners(server: ServerProcess) -> None:
         with pytest.raises(ConnectionRefused, match="not authorized"):
             client.of("/admin", auth={"token": "wrong"}).connect()
         client.emit("echo", 3)
-        until(lambda: seen)
+        block_until(lambda: seen)
         assert seen == [("echo", 3)]
     assert seen[1:] == [("forced close", "closed by the client")]
 
@@ -308,7 +300,7 @@ def test_blocking_the_loop_is_refused(server: ServerProcess) -> None:
                 caught.append(error)
 
         client.emit("echo")
-        until(lambda: caught)
+        block_until(lambda: caught)
         assert "called in the event loop's thread" in str(caught[0])
 
 
@@ -324,7 +316,7 @@ def test_a_handler_may_close_the_client(server: ServerProcess) -> None:
     client.connect()
     client.emit("echo")
     assert closed.wait(PATIENCE)
-    until(lambda: not threads())
+    block_until(lambda: not threads())
 
 
 def test_the_last_handlers_come_to_their_end(server: ServerProcess) -> None:

@@ -128,34 +128,46 @@ async def test_auth_that_fails(auth: Any, caplog: pytest.LogCaptureFixture) -> N
         assert "the auth of namespace / failed" in caplog.text
 
 
-@pytest.mark.parametrize("fails", [True, False])
-async def test_auth_that_comes_after_the_connection_was_lost(fails: bool) -> None:
+@pytest.mark.parametrize("then", ["ends", "fails", "answers"])
+async def test_auth_whose_connection_is_lost_is_cancelled_and_asked_again(
+    then: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it makes of that does not matter any more."""
+
     async def lost(peer: Peer) -> None:
         await peer.accept_websocket()
         peer.frame(HANDSHAKE)
+        await patient(asked.wait())
 
     async def second(peer: Peer) -> None:
         assert await peer.packet() == '40{"call":2}'
-        late.set()
-        await asyncio.sleep(0.001)
         peer.frame('40{"sid":"s1"}')
 
-    calls = 0
-    late = asyncio.Event()
+    asked = asyncio.Event()
+    calls: list[str] = []
 
     async def auth() -> dict[str, int]:
-        nonlocal calls
-        calls += 1
-        call = calls
-        if call == 1:
-            await late.wait()
-            if fails:
-                raise ValueError("too late to matter")
-        return {"call": call}
+        calls.append("asked")
+        if len(calls) == 1:
+            asked.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                calls.append("cancelled")
+                if then == "ends":
+                    raise
+                if then == "fails":
+                    raise ValueError("too late to matter") from None
+                return {"call": 1}
+        return {"call": 2}
 
     async with meeting(lost, socketio(second), auth=auth) as (client, _):
+        errors = log_of(client, "connect_error")
         await client.connect()
         assert client.id == "s1"
+        assert calls == ["asked", "cancelled", "asked"]
+        assert [type(error) for _, error in errors] == [ConnectionFailed]
+    assert ("the auth of namespace / failed" in caplog.text) is (then == "fails")
 
 
 async def test_leaving_while_auth_is_asked() -> None:

@@ -21,32 +21,34 @@ async def test_leaving_before_the_answer() -> None:
         assert await peer.packet() == "40"
         peer.frame('40{"sid":"s1"}')
         assert await peer.packet() == "40/chat,"
-        left.set()
-        await asyncio.sleep(0.001)
+        asked.set()
+        await patient(left.wait())
         peer.frame('42/chat,["dropped"]')
         peer.frame('40/chat,{"sid":"c1"}')
         assert await peer.packet() == "41/chat,"
         assert await peer.packet() == "40/chat,"
-        left_again.set()
-        await asyncio.sleep(0.001)
+        asked_again.set()
+        await patient(left_again.wait())
         peer.frame('44/chat,{"message":"no"}')
         assert await peer.packet() == "40/chat,"
         peer.frame('40/chat,{"sid":"c2"}')
 
-    left, left_again = asyncio.Event(), asyncio.Event()
+    asked, left, asked_again, left_again = (asyncio.Event() for _ in range(4))
     async with meeting(socketio(talk)) as (client, _):
         await client.connect()
         chat = client.of("/chat")
         waiting = asyncio.create_task(chat.connect())
-        await patient(left.wait())
+        await patient(asked.wait())
         chat.disconnect()
+        left.set()
         with pytest.raises(Disconnected, match="was called"):
             await waiting
         await until(lambda: not chat._membership.asked)
         assert not chat.connected
         chat.open()
-        await patient(left_again.wait())
+        await patient(asked_again.wait())
         chat.disconnect()
+        left_again.set()
         await until(lambda: not chat._membership.asked)
         await chat.connect()
         assert chat.id == "c2"
@@ -57,19 +59,22 @@ async def test_coming_back_before_the_answer_asks_only_once() -> None:
         assert await peer.packet() == "40"
         peer.frame('40{"sid":"s1"}')
         assert await peer.packet() == "40/chat,"
-        back.set()
-        await asyncio.sleep(0.001)
+        asked.set()
+        await patient(back.wait())
         peer.frame('40/chat,{"sid":"c1"}')
         assert await peer.packet() == '42/chat,["once"]'
 
-    back = asyncio.Event()
+    asked, back = asyncio.Event(), asyncio.Event()
     async with meeting(socketio(talk)) as (client, _):
         await client.connect()
         chat = client.of("/chat")
         chat.open()
-        await patient(back.wait())
+        await patient(asked.wait())
         chat.disconnect()
-        await chat.connect()
+        waiting = asyncio.create_task(chat.connect())
+        await asyncio.sleep(0)
+        back.set()
+        await waiting
         await chat.connect()
         chat.emit("once")
         await chat.drained()

@@ -225,8 +225,9 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if self._transport.get_write_buffer_size() == 0:
             self._pongs = 0
         elif self._pongs > MAX_PENDING_PONGS:
-            self._end(TRANSPORT_ERROR, "the peer sends pings and does not read the pongs")
+            # First, because the end of a candidate closes it, which writes what is left.
             self._transport.abort()
+            self._end(TRANSPORT_ERROR, "the peer sends pings and does not read the pongs")
 
     # -- out
 

@@ -176,7 +176,8 @@ async def scripted(
         finally:
             peer.over.set()
             writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
+            # The callback with which Python 3.11 looks at this task takes no cancelled one.
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
             tasks.discard(task)
 

@@ -351,8 +351,11 @@ async def test_a_candidate_that_only_pings_costs_nothing_else(harness: Harness) 
     wire = await harness.wire(receive_buffer=4_096)
     await wire.send(encode_request("GET", poller.upgrade_target, HANDSHAKE))
     assert (await wire.response()).status == 101
+    connections = harness.server.http.connections
+    others = len(connections) - 1
     wire.writer.write(encode_frame(PING, b"x" * 125) * 100_000)
-    await until(lambda: harness.connection.candidate is None)
+    await until(lambda: len(connections) == others)
+    assert harness.connection.candidate is None
     wire.abort()
     await assert_alive(poller)
 

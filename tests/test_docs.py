@@ -101,6 +101,20 @@ SOLUTIONS = (
     kind, attachments, namespace, number = found.groups()
     return int(kind), int(attachments or 0), namespace or "/", None if not number else int(number)
 """,
+    r"""
+    if isinstance(value, list):
+        return [restored(one, attachments) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("_placeholder"):
+        return attachments[value["num"]]
+    return {name: restored(one, attachments) for name, one in value.items()}
+""",
+    r"""
+    if (state, packet) == ("candidate", "2probe"):
+        return "probed", "3probe"
+    return "carried by the WebSocket" if (state, packet) == ("probed", "5") else "idle", None
+""",
 )
 
 

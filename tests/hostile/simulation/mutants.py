@@ -15,6 +15,7 @@ from engineio_min.timer import Timer
 from engineio_min.transports.connection import Connection, Exchange
 from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket
+from socketio_min.cluster.adapter import AckCallback
 from socketio_min.protocol.rooms import Rooms
 from socketio_min.server.joining import Joining
 from socketio_min.server.namespace import Namespace
@@ -32,14 +33,18 @@ def rooms_keep_who_has_gone(patch: pytest.MonkeyPatch) -> None:
 
 
 def acknowledgements_stay_pending(patch: pytest.MonkeyPatch) -> None:
-    def expect_no_more(self: Socket, ack_id: int) -> None:
-        """Not even when its time is over."""
+    def expect_no_more(self: Socket, ack_id: int) -> AckCallback | None:
+        """Return who waits, and forget nothing."""
+        return None if self._pending is None else self._pending.get(ack_id)
 
     patch.setattr(Socket, "expect_no_more", expect_no_more)
 
 
 def answered_calls_stay_counted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Socket, "_forget", lambda self, ack_id: self._pending.pop(ack_id, None))
+    def expect_no_more(self: Socket, ack_id: int) -> AckCallback | None:
+        return None if self._pending is None else self._pending.pop(ack_id, None)
+
+    patch.setattr(Socket, "expect_no_more", expect_no_more)
 
 
 def an_upgrade_drops_what_is_queued(patch: pytest.MonkeyPatch) -> None:

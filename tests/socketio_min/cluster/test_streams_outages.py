@@ -70,6 +70,9 @@ class Growing:
     def __init__(self, link: Any) -> None:
         self._link = link
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
     async def call(self, *words: Any, key: str) -> Any:
         if words[0] == "XRANGE":
             await self._link.call("XADD", key, "*", "nsp", "/other", key=key)

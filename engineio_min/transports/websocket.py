@@ -225,8 +225,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if self._transport.get_write_buffer_size() == 0:
             self._pongs = 0
         elif self._pongs > MAX_PENDING_PONGS:
-            # First, because the end of a candidate closes it, which writes what is left.
-            self._transport.abort()
+            self._transport.abort()  # First: the end of a candidate writes what is left.
             self._end(TRANSPORT_ERROR, "the peer sends pings and does not read the pongs")
 
     # -- out

@@ -1,4 +1,4 @@
-"""A cluster by Redis, with nodes of Node.js as equal members; the extra `socketio-min[redis]`."""
+"""A cluster by way of Redis, with servers of Node.js as equal members; needs the extra `redis`."""
 
 try:
     import hiredis  # noqa: F401

@@ -22,8 +22,9 @@ EXPECTED = (
 class Address:
     """Where a Redis is, and how to log in.
 
-    `hosts` are the server, or the Sentinels of the server `service`, or some nodes of a `cluster`;
-    `path` is a Unix socket instead. `tls` is for servers and not for Sentinels.
+    `hosts` are the server, or the Sentinels that know the server `service`, or some nodes of a
+    `cluster`. `path` is that of a Unix socket, without hosts. `tls` is used with servers and not
+    with Sentinels.
     """
 
     hosts: tuple[tuple[str, int], ...] = ()
@@ -43,10 +44,10 @@ class Address:
 
 
 def parse_url(url: str, tls: ssl.SSLContext | None = None) -> Address:
-    """Return the address of a URL; `tls` replaces the default context of `rediss:` and its like.
+    """Return the address of a URL; `tls` replaces the default context of URLs with TLS.
 
     Raises:
-        UsageError: it is no such URL. The message does not repeat the password.
+        UsageError: it is no URL of Redis. The message does not show the password.
     """
     if not isinstance(url, str):
         raise UsageError(f"got {url!r} as the URL of Redis, {EXPECTED}")

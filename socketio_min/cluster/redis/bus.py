@@ -13,7 +13,7 @@ from socketio_min.cluster.status import ClusterStatus
 
 
 class RedisBus(Protocol):
-    """The link to Redis. A `key` says which node of a Redis Cluster is meant.
+    """The link to Redis. In a Redis Cluster a command goes to the node that has its `key`.
 
     The messages of one server arrive at every subscriber, the server itself among them, in the
     order in which they were published and at most once.
@@ -82,7 +82,9 @@ class RedisBus(Protocol):
         """
 
     def send(self, command: bytes, key: Part) -> bool:
-        """Send a command once, as soon as Redis takes it; return False if there is no place."""
+        """Send a command once, as soon as Redis takes it. Return False if it was dropped, because
+        too much waits already.
+        """
 
 
 def make_bus(address: Address) -> RedisBus:

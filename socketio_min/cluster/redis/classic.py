@@ -1,8 +1,9 @@
-"""The adapter of `@socket.io/redis-adapter`: nodes of both projects are equal members.
+"""The adapter that speaks as `@socket.io/redis-adapter` does: servers of both projects are equal
+members.
 
-Each namespace has a channel for broadcasts, one for each room that is the only one of a broadcast,
-one for requests and two for responses. All are Redis' publish and subscribe: a message that is sent
-while a server is away never reaches that server.
+Each namespace has a channel for broadcasts, a channel for each room, which has the broadcasts to
+that room alone, a channel for requests, and two for responses. Redis only passes the messages on: a
+message that is sent while a server is away never reaches that server.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from socketio_min.errors import PacketError
 
 
 def short_id() -> str:
-    """Return a name of 6 characters, as the official adapter gives its servers and requests."""
+    """Return a random name of 6 characters, as the official adapter gives servers and requests."""
     return secrets.token_urlsafe(5)[:6]
 
 
 class RedisAdapter(ClusterAdapter):
-    """The rooms of one of many servers that share a Redis, on the wire of Node.js."""
+    """The rooms of one of several servers that share a Redis, with messages as in Node.js."""
 
     __slots__ = (
         "_broadcasts",
@@ -66,7 +67,7 @@ class RedisAdapter(ClusterAdapter):
         self._responses = name_bytes(f"{key}-response#{name}#")
         self._own_responses = self._response_channel(self.uid)
         self._specific = specific_responses
-        # The first bytes of this server's own broadcasts: an array of three, and the server's name.
+        # The first bytes of this server's own broadcasts: an array of three items, and its name.
         self._own_head = b"\x93" + pack(self.uid)
 
     @classmethod
@@ -84,12 +85,13 @@ class RedisAdapter(ClusterAdapter):
 
         url: of Redis: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS,
         `unix:///path`, `redis+sentinel://host,host/name`, `redis+cluster://host,host`.
-        key: what the names of the channels begin with, the same for all servers.
+        key: the beginning of the channels' names, the same for all servers.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
-        specific_responses: answer in a channel of the server that asked, not in one of all.
+        specific_responses: whether to answer in a channel of the server that asked, and not in the
+        channel of all servers.
 
         Raises:
-            UsageError: the URL is none of Redis.
+            UsageError: it is no URL of Redis.
         """
         bus = make_bus(parse_url(url, tls))
 

@@ -1,8 +1,8 @@
 """The messages of `@socket.io/redis-adapter` 8, byte for byte.
 
-A broadcast is an array in MessagePack: `[uid, {type: 2, data, nsp}, {rooms, except, flags}]`. A
-request is an object with a `type`, in JSON, and in MessagePack if it may hold bytes; so are
-responses. Readers tell the two apart by the first byte.
+A broadcast is an array in MessagePack: `[uid, {type: 2, data, nsp}, {rooms, except, flags}]`.
+Requests and responses are objects, in JSON, or in MessagePack if they may hold bytes. Readers tell
+JSON from MessagePack by the first byte.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from socketio_min.errors import PacketError
 
 _EVENT = 2
 
-# Types of requests, and of the responses to some.
+# The types of requests, and of responses.
 _SOCKETS = 0
 _ALL_ROOMS = 1
 _REMOTE_JOIN = 2
@@ -75,7 +75,7 @@ def _packet(namespace: str, message: Broadcast) -> dict[str, Any]:
 
 
 def decode_broadcast(data: bytes, namespace: str) -> tuple[str, Broadcast] | None:
-    """Decode a broadcast into its sender and its message; None if it is for another namespace.
+    """Return the sender of a broadcast and its message, None if it is for another namespace.
 
     Raises:
         PacketError: it is malformed.
@@ -95,7 +95,7 @@ def decode_broadcast(data: bytes, namespace: str) -> tuple[str, Broadcast] | Non
 
 
 def encode_request(uid: str, namespace: str, message: Request) -> bytes:
-    """Encode a request to other servers; an emitter has the name "" where it needs none.
+    """Encode a request of the server `uid` to the others; "" for an emitter, which needs no name.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -138,7 +138,7 @@ _TYPES: dict[type, int] = {
 
 
 def decode_request(data: bytes) -> tuple[str, Request] | None:
-    """Decode a request into its sender ("" for an emitter) and its message, None if it is unknown.
+    """Return the sender of a request ("" for an emitter) and its message, None for an unknown one.
 
     Raises:
         PacketError: it is malformed.
@@ -170,7 +170,7 @@ def _read_request(fields: dict[Any, Any]) -> Request | None:
             read_request_id(fields.get("requestId")),
         )
     if kind not in _TYPES.values() or fields.get("opts") is None:
-        # The forms for one socket, by its id, are older than version 8.
+        # Requests for one socket, by its id, are those of versions before 8.
         return None
     options = read_options(fields["opts"])
     if kind == _REMOTE_JOIN:
@@ -183,7 +183,7 @@ def _read_request(fields: dict[Any, Any]) -> Request | None:
 
 
 def encode_response(message: Response) -> bytes:
-    """Encode the answer to a request.
+    """Encode the response to a request.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -212,7 +212,7 @@ def encode_response(message: Response) -> bytes:
 
 
 def decode_response(data: bytes) -> Response | None:
-    """Decode the answer to a request, None if it is of an unknown kind.
+    """Decode the response to a request; None for an unknown one.
 
     Raises:
         PacketError: it is malformed.

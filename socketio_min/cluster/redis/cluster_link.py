@@ -1,11 +1,12 @@
-"""The link to a Redis Cluster: one link to each node that has something of ours.
+"""The link to a Redis Cluster: it has a link to each node that has a channel or a key of this
+server.
 
-    publish, subscribe          ─► home: any node, the cluster carries it to the others
+    publish, subscribe          ─► home: any node, which passes messages on to the other nodes
     SPUBLISH, SSUBSCRIBE, keys  ─► the node of the slot
 
 The home node is asked where the slots are: at the start, when a node says that a slot has gone,
-when a link is lost, and again until every channel and command of ours has its node. A command that
-a node refuses because the slot is elsewhere goes to the other node, before commands that were sent
+when a link is lost, and again until each channel and each command has its node. A command that a
+node refuses because the slot is elsewhere goes to the other node, before commands that were sent
 later. Commands that wait for a node that is gone go to the node that has taken its slots. So when a
 master dies, the commands under way to it are lost, and messages of its channels until a replica has
 taken over; all others go on.
@@ -86,7 +87,9 @@ class ClusterLink:
         self._change = asyncio.Event()
 
     def _meet(self, nodes: Sequence[Node]) -> None:
-        """Have the home link try the nodes in a random order, so that servers spread over them."""
+        """Have the home link try the nodes in a random order, so that each node is home to some
+        servers.
+        """
         hosts = [*dict.fromkeys((*self._seeds, *((node.host, node.port) for node in nodes)))]
         random.shuffle(hosts)
         self._home.address = replace(self.address, hosts=tuple(hosts))
@@ -158,7 +161,7 @@ class ClusterLink:
 
     @property
     def _whole(self) -> bool:
-        """Return whether every channel and command of ours has a node that can be reached."""
+        """Return whether each channel and each command has a node that can be reached."""
         return (
             self._known.is_set()
             and self._home.status.connected
@@ -167,7 +170,7 @@ class ClusterLink:
         )
 
     def _link_changed(self, connected: bool = True) -> None:
-        """Note that a link has been lost, or has come back, or that the slots are known."""
+        """Note that a link is lost or is back, or that the slots are known."""
         if not connected:
             self._stale.set()
         self.status.change(self._whole)
@@ -179,7 +182,7 @@ class ClusterLink:
         self._link_changed(False)
 
     def _place(self, shards: list[Shard]) -> None:
-        """Bring everything of ours to the nodes that have its slots now."""
+        """Bring all channels and waiting commands to the nodes that have their slots now."""
         self._table.replace(shards)
         nodes, masters = self._table.nodes, self._table.masters
         self._meet(nodes)
@@ -223,7 +226,7 @@ class ClusterLink:
     # -- what goes to the node of a slot
 
     def send(self, command: bytes, key: Part) -> bool:
-        """Send a command once, to the node of its key; return False if there is no place."""
+        """Send a command once, to the node of its key. Return False if it was dropped."""
         return self._route(slot_of(key), command)
 
     def _route(self, slot: int, command: bytes) -> bool:
@@ -237,7 +240,7 @@ class ClusterLink:
         return link.send(command, reply=Routed(self, link, slot, command))
 
     def redirected(self, sent: Routed, to: Redirection) -> None:
-        """Send what a node has refused to the one that has the slot."""
+        """Send a command that a node has refused to the node that has the slot."""
         if to.node is not None and not to.moved:
             link = self._link(to.node)
             link.send_asking(sent.command, Routed(self, link, sent.slot, sent.command))
@@ -247,15 +250,14 @@ class ClusterLink:
         self._stale.set()
         if sent.slot not in self._moving:
             self._moving.begin(sent.slot)
-            # The look may be over before the old node has answered everything.
+            # The slots may be known again before the old node has answered all commands.
             change = self._change if to.node is None else None
             self._start(self._finish(sent.slot, sent.link, change))
         self._moving.hold_refused(sent.slot, sent.command)
 
     async def _finish(self, slot: int, old: Link, change: asyncio.Event | None) -> None:
-        """Send the held commands once the old node has answered everything: so the order stays.
-
-        `change` comes first, if there is one.
+        """Send the held commands of a slot when the old node has answered all commands, and
+        `change` has come, if given: so the order stays.
         """
         with contextlib.suppress(ConnectionResetError, RedisRefused):
             await old.call_once("PING")
@@ -324,7 +326,7 @@ class ClusterLink:
         self._home.unsubscribe_prefix(prefix, receive)
 
     async def subscribers(self, channel: bytes) -> int:
-        """Return how many servers subscribe to a channel, on whichever node."""
+        """Return how many servers subscribe to a channel, on all nodes together."""
         await self._known.wait()
         replies = await self._ask_nodes(self._table.nodes, "PUBSUB", "NUMSUB", channel)
         return sum(int(reply[1]) for reply in replies)
@@ -342,7 +344,8 @@ class ClusterLink:
     async def _ask_nodes(self, nodes: Sequence[Node], *command: Part) -> list[Any]:
         """Return the replies of the nodes that can be reached.
 
-        A server whose node cannot be reached from here does not hear the others either.
+        A server that is subscribed on a node that cannot be reached from here gets no message from
+        here either.
         """
 
         async def ask(link: NodeLink) -> Any:
@@ -381,7 +384,7 @@ class ClusterLink:
         return link
 
     def channel_lost(self, link: NodeLink, channel: bytes) -> None:
-        """Find another place for a channel that a node does not have, or has no more."""
+        """Find another node for a channel that this node does not have, or has no longer."""
         if self._channels.lose(link, channel):
             self._stale.set()
 

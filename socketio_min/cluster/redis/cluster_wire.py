@@ -1,6 +1,6 @@
-"""The messages of the official adapters that are made on `ClusterAdapter`: sharded and streams.
+"""The messages of the official adapters that extend `ClusterAdapter`: sharded and streams.
 
-A message is `{type, data, uid, nsp}`; requests and responses have one set of types.
+A message is `{type, data, uid, nsp}`; no request has the type of a response.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _write_response(message: _Answer) -> tuple[int, dict[str, Any]]:
 
 
 def broadcast_json(message: Broadcast) -> bytes | None:
-    """Return the data of a broadcast as JSON, None if it needs a closer look."""
+    """Return the data of a broadcast as JSON, None if the JSON of its event is not there."""
     if message.body is None or message.request_id is not None:
         return None
     packet = b'{"packet":{"type":2,"data":%s},"opts":' % message.body.encode()
@@ -125,7 +125,7 @@ def encode(uid: str, namespace: str, message: Message) -> bytes:
 
 
 def read_message(value: Any) -> tuple[str, str, Message | None]:
-    """Return who sent a message, the namespace, and the message, None if it is of no known type.
+    """Return a message's sender, its namespace, and the message, None if it is of no known type.
 
     Raises:
         PacketError: it is malformed.

@@ -1,10 +1,9 @@
 """One connection to Redis: commands and their replies in order, and the messages of channels.
 
-It speaks RESP3, in which messages come as pushes between the replies (RESP3 specification, "Push
-type"), so that commands and subscriptions share a connection and everything keeps its order.
-Commands of one turn of the event loop leave in one write. A connection that is silent for too long
-is given up: a peer that a network has swallowed sends no reset, and TCP's own keepalive does not
-see it.
+The protocol is RESP3, in which messages come as pushes between the replies (RESP3 specification,
+"Push type"). So commands and subscriptions share a connection, and all keeps its order. Commands of
+one turn of the event loop leave in one write. A connection that is silent for too long is given up:
+if the network swallows all packets there is no reset, and TCP's own keepalive does not notice.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import hiredis
 
 from socketio_min.cluster.redis.resp import encode_command
 
-# Seconds between two pings, and until the answer to one must be there.
+# Seconds between two pings, and seconds that the answer to one may take.
 PING_INTERVAL = 5.0
 PATIENCE = 5.0
 # Bytes that wait to be written before the connection counts as slow.
@@ -27,13 +26,14 @@ HIGH_WATER = 1_000_000
 _INCOMPLETE = object()
 _PING = encode_command("PING")
 
-# Gets a reply or the error that took its place; an `hiredis.ReplyError` is what Redis refused.
+# Gets a reply, or an error: `hiredis.ReplyError` if Redis refused the command, or
+# `ConnectionResetError` if the connection ended before the reply.
 Reply = Callable[[Any], None]
 
 
 class Subscribing:
-    """Stands among the replies for a SUBSCRIBE or UNSUBSCRIBE: only its failure is a reply, its
-    success comes as a push.
+    """Stands for a SUBSCRIBE or UNSUBSCRIBE among the commands that wait for a reply: only its
+    failure is a reply; its success comes as a push.
     """
 
     __slots__ = ("channel", "refused")
@@ -46,9 +46,9 @@ class Subscribing:
 class Connection(asyncio.Protocol):
     """A connection. `pushed` gets each push; `ended` is called once, with the reason of the end.
 
-    `writable(bool)` tells whether it takes more without much of it waiting. `refused` gets the
-    error that Redis answered to a command whose reply nobody wanted, `measured` the seconds that it
-    took to answer a sign of life.
+    `writable(bool)` is called when the connection becomes slow, and when it is not any more.
+    `refused` gets the error of Redis for a command without a `Reply`. `measured` gets the seconds
+    that Redis took to answer a ping.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle
         self._heard = False
         self._reason = "Redis closed the connection"
-        # How many commands whose reply nobody wanted had none when the connection ended.
+        # How many commands without a `Reply` had no answer when the connection ended.
         self.unanswered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"".join(out))
 
     def close(self) -> None:
-        """Send what waits, then close."""
+        """Send the commands that wait, then close."""
         if self._transport is not None:
             self._flush()
             self._transport.close()

@@ -1,6 +1,7 @@
-"""Sends to the clients of a cluster from a process without a server, on the wire of Node.js.
+"""Select the clients of a cluster and send to them, from a process without a server.
 
-The messages are those of `@socket.io/redis-emitter` 5, for servers with the classic adapter.
+The messages are those of `@socket.io/redis-emitter` 5, for servers with the classic adapter. What
+carries them is in `emitter.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _EVENT = 2
 
 
 class Emission:
-    """A selection of a namespace's sockets on all servers. Immutable: each step returns a new one.
+    """A selection of a namespace's sockets on all servers. Immutable: each step returns a new
+    selection.
 
     Without `to` all sockets are selected; with an empty collection of rooms none is.
     """
@@ -49,7 +51,7 @@ class Emission:
         nobody = nobody or self._nobody
         return Emission(self._publish, self._key, self._namespace, options, nobody=nobody)
 
-    # -- the selection
+    # -- which sockets, and how
 
     def of(self, namespace: str) -> Emission:
         """Return a selection of all in another namespace; a missing leading "/" is added."""
@@ -96,7 +98,7 @@ class Emission:
         self._send(f"{self._key}#{self._namespace}#{room}", message)
 
     def sockets_join(self, rooms: RoomNames) -> None:
-        """Make the sockets join `rooms`; their servers' limits hold."""
+        """Make the sockets join `rooms`, within the limits of their servers."""
         self._request(Join(self._options, room_names(rooms)))
 
     def sockets_leave(self, rooms: RoomNames) -> None:
@@ -108,7 +110,7 @@ class Emission:
         self._request(Disconnect(self._options, close))
 
     def server_side_emit(self, event: str, *args: Any) -> None:
-        """Send an event to the servers, for their `on_server`.
+        """Send an event to the servers, for their `on_server` handlers.
 
         Raises:
             UsageError: a value cannot be encoded.

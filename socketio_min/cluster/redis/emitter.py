@@ -1,4 +1,4 @@
-"""Emitters: for processes without a server, such as workers and scripts."""
+"""Emitters send to the clients of a cluster from a process without a server, such as a script."""
 
 from __future__ import annotations
 
@@ -28,19 +28,24 @@ class Emitter(Emission):
         async with Emitter("redis://127.0.0.1") as emitter:
             emitter.to("news").emit("headline", "…")
 
-    Sending never blocks; leaving the block waits, for at most 5 seconds, until Redis has it all.
+    Sending never blocks. The end of the block waits, for at most 5 seconds, until Redis has all
+    messages.
     """
 
     def __init__(
         self, url: str, *, key: str = "socket.io", tls: ssl.SSLContext | None = None
     ) -> None:
-        """Raise UsageError if the URL is none of Redis; `key` is the servers'."""
+        """Make the emitter; `key` is that of the servers' adapters.
+
+        Raises:
+            UsageError: it is no URL of Redis.
+        """
         self._link = Link(parse_url(url, tls))
         super().__init__(self._link.publish, key)
 
     @property
     def cluster(self) -> ClusterStatus:
-        """Return whether Redis can be reached, and what was lost."""
+        """Return whether Redis can be reached, and how many messages were lost."""
         return self._link.status
 
     async def __aenter__(self) -> Emitter:
@@ -63,17 +68,19 @@ class BlockingEmitter(Emission):
         with BlockingEmitter("redis://127.0.0.1") as emitter:
             emitter.to("news").emit("headline", "…")
 
-    Each message waits for Redis' answer, for at most 5 seconds, and raises `ConnectionFailed`
-    without one; then the message may have been sent or not. The next message connects anew. Threads
-    may share an emitter.
+    Each call waits for Redis' answer, for at most 5 seconds. Without an answer it raises
+    `ConnectionFailed`, and the message may have been sent or not; the next call connects anew.
+    Threads may share an emitter.
     """
 
     def __init__(
         self, url: str, *, key: str = "socket.io", tls: ssl.SSLContext | None = None
     ) -> None:
-        """Raise UsageError if the URL is none of Redis, or needs Sentinels; `key` is the servers'.
+        """Make the emitter; `key` is that of the servers' adapters. The URL of any node of a Redis
+        Cluster will do.
 
-        Any node of a cluster will do.
+        Raises:
+            UsageError: it is no URL of Redis, or one of Sentinels.
         """
         address = parse_url(url, tls)
         if address.service is not None:

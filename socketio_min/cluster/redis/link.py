@@ -1,12 +1,13 @@
-"""The link to Redis: a connection that comes back by itself, and what waits for it meanwhile.
+"""The link to Redis: a connection that is made again when it is lost, and the commands that wait
+meanwhile.
 
-    away ─► connect ─► HELLO ─► subscriptions, then what waited ─► connected ─► away
+    away ─► connect ─► HELLO ─► subscriptions, then waiting commands ─► connected ─► away
 
-Publishing never blocks. While Redis is away or slow, messages wait in a buffer of a bounded size; a
+Publishing never blocks. While Redis is away or slow, messages wait in a buffer of limited size; a
 message that has no place there is dropped and counted, and one line of the log for each outage
-tells how many. A message that had no answer when a connection ended may have arrived or not; it is
-not sent again, so that nothing arrives twice. A connection is opened to where the master is now:
-Sentinels are asked each time.
+tells how many were. A message without an answer when a connection ends may have arrived or not; it
+is not sent again, so that no message arrives twice. Sentinels are asked before each connection
+where the master is.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from socketio_min.protocol.backoff import Backoff
 
 logger = logging.getLogger("socketio_min")
 
-# Bytes of messages that wait while Redis is away or slow.
+# The most bytes of messages that wait while Redis is away or slow.
 MAX_WAITING = 16_000_000
 # Seconds: the least and the longest wait between two attempts to connect.
 RETRY_MIN, RETRY_MAX = 0.05, 2.0
@@ -52,7 +53,12 @@ class Link:
         patience: float = PATIENCE,
         whole: ClusterStatus | None = None,
     ) -> None:
-        """Make the link. If it is one of several links, `whole` is the status of all together."""
+        """Make the link.
+
+        max_waiting: the most bytes of commands that wait. ping_interval: seconds between two pings.
+        patience: seconds that an answer to one may take. whole: if this is one of several links,
+        the status of all together.
+        """
         self.address = address
         # The host of the connection, or of the last one.
         self.host = ""
@@ -64,8 +70,8 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._paused = False
-        # Set while the link is connected, and once the first attempt to connect after a loss has
-        # ended, in one way or the other.
+        # Set while the link is connected; set when the first attempt to connect after a loss has
+        # succeeded or failed.
         self._up, self._tried = asyncio.Event(), asyncio.Event()
         # Whether the connection is lost or could not be made; False before the first attempt.
         self.away = False
@@ -192,7 +198,7 @@ class Link:
             self.address,
             reason,
         )
-        # These commands may have arrived or not.
+        # The commands without an answer may have arrived or not.
         self._lost += connection.unanswered
 
     def _failed(self) -> None:
@@ -218,8 +224,8 @@ class Link:
     async def call(self, *command: Part, key: Part | None = None) -> Any:
         """Send a command that may be sent twice, and return its reply.
 
-        The call waits until Redis is there and does not end by itself: bound it by a timeout. `key`
-        does not matter here: one Redis has all keys.
+        The call waits as long as Redis cannot be reached: put a timeout around it. `key` does not
+        matter here, because one Redis has all keys.
 
         Raises:
             RedisRefused: Redis answered with an error.
@@ -249,10 +255,11 @@ class Link:
         self.send(encode_command(b"PUBLISH", channel, message))
 
     def send(self, command: bytes, key: Part | None = None, reply: Reply | None = None) -> bool:
-        """Send a command once, as soon as Redis takes it; return False if there is no place.
+        """Send a command once, as soon as Redis takes it. Return False if it was dropped, because
+        too much waits already.
 
-        `reply` gets what Redis answers, or the error why there is no answer. `key` does not matter
-        here: one Redis has all keys.
+        `reply` gets the answer of Redis, or an error. `key` does not matter here, because one Redis
+        has all keys.
         """
         connection = self._connection
         if connection is not None and not self._paused and self._up.is_set():
@@ -293,7 +300,7 @@ class Link:
         self._lost += 1
 
     def refuse(self, error: Exception) -> None:
-        """Count a message that Redis did not take, for want of memory or of a right."""
+        """Count a message that Redis has refused, because it lacks memory or the user a right."""
         self.status.drop()
         if not self._told_refusal:
             self._told_refusal = True
@@ -362,7 +369,7 @@ class Link:
 
     @property
     def _connected_one(self) -> Connection | None:
-        """Return the connection; None before it has logged in and subscribed to everything."""
+        """Return the connection; None before it has logged in and subscribed to all channels."""
         return self._connection if self._up.is_set() else None
 
     def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """Commands that are held while their slot goes from one node of a Redis Cluster to another.
 
-A slot moves as soon as a node has refused a command for it. The commands that the old node has
-refused go to the new node first, then those that were sent meanwhile: so the order stays.
+A slot counts as moving as soon as a node has refused a command for it. The commands that the old
+node has refused go to the new node first, then those that were sent meanwhile: so the order stays.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class _Move:
 
 
 class MovingSlots:
-    """The slots that move, and at most `max_bytes` of commands for all of them.
+    """The slots that are moving, and at most `max_bytes` of commands for all of them together.
 
-    `dropped()` is called for a command that has no place.
+    `dropped()` is called for a command that is above the limit.
     """
 
     __slots__ = ("_dropped", "_held", "_max_bytes", "_moves")
@@ -45,7 +45,7 @@ class MovingSlots:
         self._hold(self._moves[slot].refused, command)
 
     def hold_later(self, slot: int, command: bytes) -> bool:
-        """Hold a command that was sent meanwhile; return False if there is no place."""
+        """Hold a command that was sent meanwhile. Return False if it was dropped."""
         return self._hold(self._moves[slot].later, command)
 
     def _hold(self, held: list[bytes], command: bytes) -> bool:

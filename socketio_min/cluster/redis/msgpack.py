@@ -1,7 +1,7 @@
-"""MessagePack and JSON as the official adapters write them.
+"""The notations of the official adapters' messages: MessagePack, and JSON.
 
-Input is bounded in size and decoded strictly. The dates of JavaScript, which have a type of their
-own in MessagePack, become the text that JSON makes of them.
+The size of input is limited, and it is decoded strictly. The dates of JavaScript, which have a type
+of their own in MessagePack, become the texts that JSON makes of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import orjson
 
 from socketio_min.errors import EncodeError, PacketError
 
-# Bytes of one message. Empty containers cost 65 times their size, so this bounds memory too.
+# The most bytes of a message. Empty containers cost 65 times their size, so this limits memory too.
 MAX_MESSAGE = 16_000_000
 
 # How MessagePack begins a date: type -1 with 4, 8 or 12 bytes.
@@ -25,7 +25,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def pack(value: Any) -> bytes:
-    """Encode with MessagePack what `portable` has made.
+    """Encode values that `portable` has made as MessagePack.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -72,8 +72,8 @@ def unpack_any(data: bytes) -> Any:
 
 
 def _number(digits: str) -> int | float:
-    # `int` takes long for thousands of digits; JavaScript makes a double of a number with more
-    # digits than this.
+    # `int` takes long for thousands of digits. In JavaScript a number with more digits than this is
+    # a double.
     return int(digits) if len(digits) <= 16 else float(digits)
 
 

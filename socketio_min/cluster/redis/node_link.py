@@ -1,4 +1,4 @@
-"""The link to one node of a Redis Cluster, and what is sent to it."""
+"""The link to one node of a Redis Cluster, and the commands on their way to the node."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _ASKING = encode_command("ASKING")
 
 
 class Router(Protocol):
-    """Knows where the slots are."""
+    """Knows on which node each slot is; `ClusterLink` is one."""
 
     def redirected(self, sent: Routed, to: Redirection) -> None:
-        """Send what a node has refused to the one that has the slot."""
+        """Send a command that a node has refused to the node that has the slot."""
 
     def channel_lost(self, link: NodeLink, channel: bytes) -> None:
-        """Find another place for a channel that a node does not have, or has no more."""
+        """Find another node for a channel that this node does not have, or has no longer."""
 
     def link_failed(self) -> None:
         """Note that a node cannot be reached."""
 
 
 class Routed:
-    """A command on its way to the node of its slot; it is called with that node's answer."""
+    """A command on its way to the node of its slot; called with the answer of that node."""
 
     __slots__ = ("command", "link", "router", "slot")
 
@@ -60,8 +60,9 @@ class Routed:
 class NodeLink(Link):
     """The link to a node.
 
-    `used` is whether the node has a channel or a command of ours, `asked` whether a slot was on its
-    way to it since the last look at the slots. It may have none yet, and be in no table.
+    `used` tells whether a channel or a command of this server is on the node. `asked` tells whether
+    a slot was on its way to the node since the slots were last looked up: then the node may have no
+    slot yet, and be in no table.
     """
 
     def __init__(self, address: Address, router: Router, **options: Any) -> None:
@@ -76,7 +77,7 @@ class NodeLink(Link):
 
     def _pushed(self, push: list[Any]) -> None:
         if push[0] == b"sunsubscribe":
-            # Unasked: the slot has moved away (SSUBSCRIBE, "Redis Cluster Specification").
+            # Not an answer to SUNSUBSCRIBE: the slot has moved away (Redis Cluster Specification).
             self._router.channel_lost(self, push[1])
         else:
             super()._pushed(push)
@@ -106,14 +107,14 @@ class NodeLink(Link):
         return await self.call_once(*command)
 
     def take_waiting(self) -> list[Routed]:
-        """Return the commands that wait to be sent, and let none of them wait here."""
+        """Return the commands that wait to be sent, and keep them no longer."""
         waiting = [reply for _, reply in self._waiting if isinstance(reply, Routed)]
         self._waiting.clear()
         self._waiting_size = 0
         return waiting
 
     async def drain(self) -> None:
-        """Return when the node has all that was sent, or when that takes too long."""
+        """Return when the node has all commands, or when that takes too long."""
         try:
             async with asyncio.timeout(self._patience):
                 await self.call_once("PING")

@@ -1,7 +1,7 @@
-"""Open a connection to the Redis that an address stands for now.
+"""Open a connection to the Redis that an address stands for at the moment, and log in.
 
 An address may name several hosts: nodes of a cluster, or Sentinels, which are asked each time where
-the master is. A host that never answers leaves time for the others.
+the master is. Each host gets a part of the time, so one that never answers leaves time for others.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ class RedisRefused(Exception):
 async def open_connection(
     address: Address, make: Callable[[], Connection], timeout: float
 ) -> tuple[Connection, str]:
-    """Connect within about `timeout` seconds; return the connection and the host that it goes to.
+    """Connect within about `timeout` seconds; return the connection that `make` has made, and the
+    host that it goes to.
 
     Raises:
-        OSError: nobody can be reached.
+        OSError: no host can be reached.
         RedisRefused: a Sentinel knows no such server.
     """
     loop = asyncio.get_running_loop()
@@ -51,7 +52,7 @@ async def log_in(connection: Connection, address: Address) -> None:
     """Make a new connection ready for commands.
 
     Raises:
-        ConnectionResetError: it ended first.
+        ConnectionResetError: the connection ended before.
         RedisRefused: Redis does not take the name, the password or the database, or is loading.
     """
     hello: list[Part] = ["HELLO", 3]
@@ -65,11 +66,11 @@ async def log_in(connection: Connection, address: Address) -> None:
 
 
 def ask(connection: Connection, *command: Part) -> Awaitable[Any]:
-    """Send a command. Awaiting the result gives the reply, or raises.
+    """Send a command; await the result for the reply.
 
     Raises:
         RedisRefused: Redis answered with an error.
-        ConnectionResetError: the connection ended first.
+        ConnectionResetError: the connection ended before.
     """
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 

@@ -1,4 +1,4 @@
-"""Commands as Redis reads them."""
+"""Commands in the notation that Redis reads, RESP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import hiredis
 
 Part = str | bytes | int | float
 
-# The types of hiredis allow one part only.
+# The annotations of hiredis allow one part only.
 _pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
 
 

@@ -1,8 +1,8 @@
-"""The adapter of Redis 7's sharded publish and subscribe, on the wire of Node.js.
+"""The adapter that uses the sharded channels of Redis 7, with messages as in Node.js.
 
-Every server subscribes to a channel of the namespace and to one of its own for responses. In the
-modes `dynamic` and `dynamic-private` it also subscribes to a channel for each room that has a
-member here, so that Redis itself keeps broadcasts from servers without members.
+Every server subscribes to the channel of the namespace, and to a channel of its own for responses.
+In the modes `dynamic` and `dynamic-private` it also subscribes to the channel of each room that has
+a member on the server: broadcasts to a room do not reach servers without members.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from socketio_min.errors import PacketError, UsageError
 Mode = Literal["dynamic", "static", "dynamic-private"]
 MODES = ("dynamic", "static", "dynamic-private")
 
-# The official adapter tells the id of a socket, which is a room too, by its length.
+# The official adapter takes a room whose name has this length for the room of a socket's id.
 _SOCKET_ID_LENGTH = 20
 _LONG_ID = re.compile("[0-9a-f]{16}")
 
 
 def long_id() -> str:
-    """Return a name of 16 hexadecimal digits, as Node.js gives its servers and requests."""
+    """Return a random name of 16 hexadecimal digits, as Node.js gives servers and requests."""
     return secrets.token_hex(8)
 
 
 def server_ids(prefix: bytes, channels: Iterable[bytes]) -> frozenset[str]:
-    """Return the names of servers in channels called `prefix`, a name and "#"."""
+    """Return the names of servers in channels that are called `prefix`, then a name, then "#"."""
     return frozenset(filter(_LONG_ID.fullmatch, inner_names(prefix, channels)))
 
 
 class ShardedRedisAdapter(ClusterAdapter):
-    """The rooms of one of many servers that share a Redis 7 or later."""
+    """The rooms of one of several servers that share a Redis 7 or later."""
 
     __slots__ = ("_channel", "_link", "_mode", "_own_channel")
 
@@ -77,13 +77,13 @@ class ShardedRedisAdapter(ClusterAdapter):
         `Server(adapter=…)`.
 
         url: of Redis, as for `RedisAdapter.from_url`.
-        prefix: what the names of the channels begin with; it and `mode` are the same for all.
-        mode: "dynamic" has a channel for each room, "dynamic-private" also for each socket,
-        "static" for none.
+        prefix: the beginning of the channels' names. All servers have the same prefix and mode.
+        mode: with "dynamic" each room has a channel, with "dynamic-private" each socket too, with
+        "static" none has.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
 
         Raises:
-            UsageError: the URL is none of Redis, or there is no such mode.
+            UsageError: it is no URL of Redis, or there is no such mode.
         """
         if mode not in MODES:
             raise UsageError(f"mode: got {mode!r}, expected one of {', '.join(MODES)}")
@@ -146,7 +146,7 @@ class ShardedRedisAdapter(ClusterAdapter):
 
     def publish(self, message: Request) -> None:
         channel = self._channel
-        # With acknowledgements all servers report, also those without members.
+        # A broadcast with acknowledgements goes to all servers: those without members report too.
         if isinstance(message, Broadcast) and message.request_id is None:
             rooms = message.options.rooms
             if len(rooms) == 1 and self._has_channel(rooms[0]):

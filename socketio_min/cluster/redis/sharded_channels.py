@@ -1,4 +1,4 @@
-"""The sharded channels that a server subscribes to, each at the node that has its slot.
+"""The sharded channels that a server subscribes to, each on the node that has its slot.
 
 Redis Cluster Specification, "Sharded Pub/Sub": a subscription ends when its slot moves.
 """
@@ -12,9 +12,9 @@ from socketio_min.cluster.redis.subscriptions import Receive
 
 
 class ShardedChannels:
-    """The receivers of each channel, and the link that each channel is subscribed to on.
+    """The receivers of each channel, and the link by which it is subscribed to.
 
-    `link_of(channel)` gives the link to the node that has the channel's slot, None if that is not
+    `link_of(channel)` returns the link to the node that has the channel's slot, None if that is not
     known.
     """
 
@@ -32,7 +32,7 @@ class ShardedChannels:
 
     @property
     def placed(self) -> bool:
-        """Return whether every channel is subscribed to somewhere."""
+        """Return whether every channel is subscribed to on some node."""
         return self._places.keys() == self._receivers.keys()
 
     def add(self, channel: bytes, receive: Receive) -> bool:
@@ -52,13 +52,13 @@ class ShardedChannels:
                 link.unsubscribe_shard(channel, self._take)
 
     def place(self, channel: bytes) -> None:
-        """Subscribe to a channel at the node that has its slot now."""
+        """Subscribe to a channel on the node that has its slot now."""
         old = self._places.get(channel)
         link = self._link_of(channel)
         if link is old:
             return
         if old is not None:
-            # Messages of the old node are dropped from here on: the new node might send them again.
+            # Messages of the old node are dropped from now on: the new node might send them again.
             del self._places[channel]
             old.unsubscribe_shard(channel, self._take)
         if link is not None:
@@ -66,7 +66,7 @@ class ShardedChannels:
             link.subscribe_shard(channel, self._take)
 
     def lose(self, link: NodeLink, channel: bytes) -> bool:
-        """Note that the node of `link` does not have the channel. Return whether it was there."""
+        """Note that the node of `link` does not have a channel. Return whether it had it before."""
         if self._places.get(channel) is not link:
             return False
         del self._places[channel]

@@ -1,4 +1,4 @@
-"""Where the slots of a Redis Cluster are, as far as a server has been told."""
+"""On which node each slot of a Redis Cluster is, as far as the nodes have told."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SlotTable:
         return node
 
     def holders(self, slot: int) -> list[Node]:
-        """Return the nodes that know a slot: its master and the replicas of that."""
+        """Return the nodes that have a slot: its master, and the replicas of that."""
         shard = self._shard(slot)
         return [] if shard is None else [shard.master, *shard.replicas]
 

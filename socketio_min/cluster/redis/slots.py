@@ -1,8 +1,8 @@
 """Which node of a Redis Cluster has a key or a sharded channel.
 
-A cluster has 16,384 slots, each of one master; its replicas know the same. A node that is asked for
-another node's slot names that node: with MOVED when the slot has gone there, with ASK while it is
-on its way. Redis Cluster Specification, "Key distribution model" and "Redirection and resharding".
+A cluster has 16,384 slots, each on one master and its replicas. A node that is asked for a slot of
+another node names that node: with MOVED when the slot has gone there, with ASK while it is on its
+way. Redis Cluster Specification, "Key distribution model" and "Redirection and resharding".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Shard(NamedTuple):
 
 
 class Redirection(NamedTuple):
-    """The refusal of a node that does not have the slot; `node` has it, None if that is not known.
+    """The refusal of a node that does not have a slot. `node` has it; None if that is not known.
 
     `moved` tells whether later commands for the slot go to `node`, too.
     """
@@ -43,7 +43,9 @@ class Redirection(NamedTuple):
 
 
 def slot_of(key: Part) -> int:
-    """Return the slot of a key or a channel: by its first part in braces, if that is not empty."""
+    """Return the slot of a key or a channel: that of its first part in braces, or of all of it if
+    there is no such part or it is empty.
+    """
     name = key if isinstance(key, bytes) else str(key).encode()
     start = name.find(b"{")
     if start >= 0:
@@ -54,7 +56,7 @@ def slot_of(key: Part) -> int:
 
 
 def read_shards(reply: Any, asked: str) -> list[Shard]:
-    """Return what CLUSTER SLOTS tells; a node without an address is on the host that was asked.
+    """Read the reply to CLUSTER SLOTS; a node without an address is on the host `asked`.
 
     Raises:
         ValueError: the reply is something else.
@@ -74,10 +76,10 @@ def _read_shard(entry: Sequence[Any], asked: str) -> Shard:
 
 
 def read_redirection(error: Exception, asked: str) -> Redirection | None:
-    """Return what an error of a node of a cluster means, None if it is no redirection.
+    """Return the redirection in an error of the host `asked`, None if the error is none.
 
-    A node that has lost sight of the cluster, is loading, or is in the middle of moving a slot
-    takes the command later, or another node does.
+    A node that cannot reach the cluster, is loading, or is moving a slot takes the command later,
+    or another node does: such an error is a redirection to an unknown node.
     """
     kind, _, rest = str(error).partition(" ")
     if kind in ("CLUSTERDOWN", "LOADING", "TRYAGAIN"):

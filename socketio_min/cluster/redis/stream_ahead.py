@@ -1,10 +1,9 @@
-"""Writes the sessions of connected clients to Redis in advance, because a server that is killed
-writes nothing.
+"""Writes the sessions of connected clients to Redis ahead, because a server that is killed writes
+nothing.
 
-A session is written when its client has been told its private id, once a turn of the event loop in
-which its rooms have changed, and again before it expires. So it lives on for a while after its
-server has died, and the client comes back on another one. `data` has the content of the last
-writing.
+A session is written when its client was told its private id, once in each turn of the event loop in
+which its rooms have changed, and again before it expires. So the session outlives its server for a
+while, and the client can come back on another server, with the `data` of the last writing.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from itertools import islice
 from socketio_min.cluster.adapter import Recoverable
 from socketio_min.cluster.recovery import Session
 
-# How many times due sessions are looked for between two writings of one session; each time a share
-# of all is written.
+# How often due sessions are looked for between two writings of one session; each time a share of
+# all sessions is written.
 LOOKS = 200
 
 
@@ -32,7 +31,7 @@ class SessionsAhead:
         self._interval = interval
         self._sockets: dict[str, Recoverable] = {}
         self._changed: set[str] = set()
-        # When each is written again, in the order of these times.
+        # When the session of each socket is written again, the first one first.
         self._due: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 

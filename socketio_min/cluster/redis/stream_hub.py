@@ -1,6 +1,6 @@
 """The link to Redis and the readers of streams, which all adapters of a server share.
 
-One stream is the usual. With more, each namespace has one of them, by a hash of its name.
+Usually there is one stream. With several, a hash of a namespace's name says which one it has.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StreamHub:
         return reader
 
     async def open(self, namespace: str, adapter: Adapter) -> None:
-        """Hand the entries of a namespace to its adapter; return when those from now on are."""
+        """Give the entries of a namespace to its adapter; return when later entries are read."""
         self.link.open()
         reader = self.reader(namespace)
         await asyncio.gather(self.link.settle(), reader.open(name_bytes(namespace), adapter))

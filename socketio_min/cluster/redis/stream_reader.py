@@ -1,8 +1,8 @@
-"""The one reader of a stream.
+"""Reads a stream, entry by entry, for all adapters of a server.
 
-It begins at the end of the stream and goes on where it was when Redis has been away, so that
-nothing in the stream is missed. Entries are handed on one by one: first to the adapters of the
-namespace, then `position` moves on.
+The reader begins at the end of the stream. When Redis has been away it goes on where it was, so
+that no entry is missed. Each entry is given to the adapters of its namespace, then `position` moves
+on.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from socketio_min.cluster.redis.stream_wire import Entry, position, read_entries
 
 logger = logging.getLogger("socketio_min")
 
-# Entries of one reading, and the seconds that Redis waits for one; a link waits longer for an
-# answer.
+# The most entries of one reading, and the milliseconds that Redis waits for one; a link waits
+# longer for an answer.
 READ_COUNT = 100
 BLOCK_MILLISECONDS = 2_000
 # Seconds until a stream that cannot be read is tried again.
@@ -41,12 +41,12 @@ class Adapter(Protocol):
 class StreamReader:
     """The reader of `stream`.
 
-    `last` is the id of the entry that was read last. `began` is set as soon as that is known: what
-    is written to the stream from then on is read.
+    `last` is the id of the entry that was read last. `began` is set as soon as that is known: all
+    later entries will be read.
     """
 
     def __init__(self, link: RedisBus, stream: str) -> None:
-        """Make a reader. Nobody else may use its link, which is busy with long readings."""
+        """Make a reader. Its link must have no other user: it is busy with long readings."""
         self.stream = stream
         self.last = UNKNOWN
         self.began = asyncio.Event()
@@ -55,7 +55,7 @@ class StreamReader:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, namespace: bytes, adapter: Adapter) -> None:
-        """Hand the entries of a namespace to an adapter; return when those from now on are read."""
+        """Give the entries of a namespace to an adapter; return when later entries are read."""
         self._adapters.setdefault(namespace, []).append(adapter)
         if self._task is None:
             self.began = asyncio.Event()
@@ -97,7 +97,7 @@ class StreamReader:
                     self._hand_over(entry)
 
     async def _ask(self, *command: Part) -> Any:
-        """Return what Redis answers, as soon as it does not refuse."""
+        """Return the answer of Redis; try again as long as Redis refuses the command."""
         while True:
             try:
                 return await self._link.call(*command, key=self.stream)

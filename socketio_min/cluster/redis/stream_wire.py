@@ -1,8 +1,8 @@
 """The entries and messages of `@socket.io/redis-streams-adapter`.
 
-A message that must reach servers that were away for a moment is an entry of a stream: the fields
-`uid`, `nsp`, `type` and `data`, the last as JSON, or as base64 of MessagePack if it holds bytes. A
-request is published as MessagePack and kept nowhere.
+A message that must reach servers that were away for a moment is an entry of a stream, with the
+fields `uid`, `nsp`, `type` and `data`; `data` is JSON, or base64 of MessagePack if it holds bytes.
+A request is published as MessagePack and not kept.
 """
 
 from __future__ import annotations
@@ -33,15 +33,13 @@ class Entry(NamedTuple):
 
     @property
     def number(self) -> int | None:
-        """Return the event's number among those of its server, None if that server does not count
-        them.
-        """
+        """Return the number of the event among those of its server, None if it has no number."""
         return _number(self.fields.get(b"n"))
 
     @property
     def late(self) -> int | None:
-        """Return the time when the event was sent, in milliseconds since 1970, if it could not come
-        back from Redis then.
+        """Return when the event was sent, in milliseconds since 1970; None unless Redis was away
+        then.
         """
         return _number(self.fields.get(b"late"))
 
@@ -51,7 +49,7 @@ def _number(text: bytes | None) -> int | None:
 
 
 def position(entry_id: str) -> tuple[int, int]:
-    """Return an id as numbers, which are in the order of the stream.
+    """Return an entry's id as numbers, which compare in the order of the stream.
 
     Raises:
         PacketError: it is no id.
@@ -69,7 +67,7 @@ def _is_number(text: str) -> bool:
 def encode_entry(
     uid: str, namespace: str, message: Message, *, only_plaintext: bool = False
 ) -> list[Part]:
-    """Return the fields of an entry, with `only_plaintext` for an event without bytes.
+    """Return the fields of an entry. With `only_plaintext` bytes are not looked for.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -95,7 +93,7 @@ def encode_message(uid: str, namespace: str, message: Message) -> bytes:
 
 
 def decode_message(data: bytes) -> tuple[str, str, Message | None]:
-    """Return who published a message, the namespace, and the message, None if unknown.
+    """Return a message's sender, its namespace, and the message, None if it is of no known type.
 
     Raises:
         PacketError: it is malformed.
@@ -104,7 +102,7 @@ def decode_message(data: bytes) -> tuple[str, str, Message | None]:
 
 
 def decode_entry(entry: Entry) -> tuple[str, Message | None]:
-    """Return who wrote an entry, and what it says, None if that is unknown.
+    """Return an entry's sender, and its message, None if that is of no known type.
 
     Raises:
         PacketError: it is malformed.

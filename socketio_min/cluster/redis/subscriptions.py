@@ -1,4 +1,4 @@
-"""The subscriptions of a link, which outlive each connection, and the receivers of their messages.
+"""The subscriptions of a link, which outlive each connection, and the receivers of messages.
 
 With RESP3 the messages of channels are pushes between the replies (RESP3 specification, "Push
 type"): `message` and `smessage` name the channel, `pmessage` the pattern before it.
@@ -25,7 +25,7 @@ _MESSAGES = {b"message": "SUBSCRIBE", b"smessage": "SSUBSCRIBE"}
 class Subscriptions:
     """The receivers of each channel, by the command that subscribes to it and its name.
 
-    `refused` is called with both and the error when Redis does not let a channel be subscribed to.
+    `refused` is called with the command, the name and the error if Redis refuses a subscription.
     """
 
     def __init__(self, refused: Callable[[str, bytes, Exception], None]) -> None:
@@ -58,7 +58,7 @@ class Subscriptions:
             self._send(connection, command.replace("SUBSCRIBE", "UNSUBSCRIBE"), channel)
 
     def restore(self, connection: Connection) -> None:
-        """Subscribe to everything on a new connection."""
+        """Subscribe to all channels on a new connection."""
         for command, channel in self._receivers:
             self._send(connection, command, channel)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -288,14 +289,25 @@ def table(ways: list[Way]) -> Iterator[str]:
         yield f"| {way.name} | {len(way.calls)} | {len(set(way.files))} | {way.changes} |"
 
 
+def purpose(code: CodeType) -> str:
+    """Return the first sentence of a function's docstring, "" without one."""
+    # It is the first constant of a function's code; None is there without one.
+    text = next(iter(code.co_consts), None)
+    if not isinstance(text, str):
+        return ""
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
+
+
 def steps(way: Way) -> Iterator[str]:
-    """Yield a numbered line for each call, with a link to the function."""
+    """Yield a numbered line for each call, with a link to the function and what it is for."""
     for number, (code, group) in enumerate(groupby(way.calls), 1):
         times = len(list(group))
         name = file_name(code)
         again = f" ({times} times)" if times > 1 else ""
         link = f"../{name}#L{code.co_firstlineno}"
-        yield f"{number}. [{name}]({link}) `{code.co_qualname}`{again}"
+        told = purpose(code)
+        about = f": {told}" if told else ""
+        yield f"{number}. [{name}]({link}) `{code.co_qualname}`{again}{about}"
 
 
 def page(ways: list[Way]) -> str:
@@ -304,8 +316,8 @@ def page(ways: list[Way]) -> str:
         "# The way of a packet",
         "",
         "Which functions of the two packages a packet passes, from the first byte read to the last",
-        "one written. This page is recorded from the running code, with Python "
-        f"3.{sys.version_info.minor}, by",
+        "one written, each with the first sentence of its docstring. This page is recorded from",
+        f"the running code, with Python 3.{sys.version_info.minor}, by",
         "`python scripts/packet_path.py --write`; [protocol.md](protocol.md) says what the packets",
         "mean. The server has another client already: the first one of an empty server passes two",
         "functions more, which set the timer by which clients must join.",

@@ -1,4 +1,6 @@
-"""docs/packet.md: each link leads to the function that it names, and the ways are the code's."""
+"""docs/packet.md: each link leads to the function that it names and describes, and the ways are the
+code's.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "packet.md"
 RENEW = "run `.venv/bin/python scripts/packet_path.py --write` and read what has changed"
 
-LINK = re.compile(r"^\d+\. \[([\w/.]+)\]\(\.\./([\w/.]+)#L(\d+)\) `([\w.<>]+)`", re.MULTILINE)
+LINK = re.compile(
+    r"^\d+\. \[([\w/.]+)\]\(\.\./([\w/.]+)#L(\d+)\) `([\w.<>]+)`(?: \(\d+ times\))?(?:: (.+))?$",
+    re.MULTILINE,
+)
 ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 # The most calls and changes of file that a packet may take.
@@ -29,12 +34,15 @@ MOST = {
 }
 
 
-def functions(node: ast.AST, name: str = "") -> Iterator[tuple[str, int]]:
-    """Yield the name and the first line of each function, as their code has them."""
+def functions(node: ast.AST, name: str = "") -> Iterator[tuple[str, int, str]]:
+    """Yield the name and the first line of each function, as their code has them, and the first
+    sentence of its docstring without its end.
+    """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             first = min((child, *child.decorator_list), key=lambda one: one.lineno)
-            yield name + child.name, first.lineno
+            text = " ".join((ast.get_docstring(child) or "").split())
+            yield name + child.name, first.lineno, text.partition(". ")[0].rstrip(".")
             yield from functions(child, f"{name}{child.name}.<locals>.")
         elif isinstance(child, ast.ClassDef):
             yield from functions(child, f"{name}{child.name}.")
@@ -43,18 +51,21 @@ def functions(node: ast.AST, name: str = "") -> Iterator[tuple[str, int]]:
 
 
 def wrong_links(page: str) -> list[str]:
-    """Return the links that do not lead to the function that they name."""
+    """Return the links that do not lead to the function that they name, with the first sentence of
+    its docstring.
+    """
     known = {
-        (path.relative_to(ROOT).as_posix(), line, name)
+        (path.relative_to(ROOT).as_posix(), line, name): sentence
         for package in ("engineio_min", "socketio_min")
         for path in (ROOT / package).rglob("*.py")
-        for name, line in functions(ast.parse(path.read_text(encoding="utf-8")))
+        for name, line, sentence in functions(ast.parse(path.read_text(encoding="utf-8")))
     }
-    return [
-        found[0]
-        for found in LINK.finditer(page)
-        if found[1] != found[2] or (found[1], int(found[3]), found[4]) not in known
-    ]
+    wrong = []
+    for found in LINK.finditer(page):
+        file, target, line, name, told = found.groups(default="")
+        if file != target or known.get((target, int(line), name)) != told.rstrip("."):
+            wrong.append(found[0])
+    return wrong
 
 
 def test_each_link_leads_to_its_function() -> None:
@@ -64,6 +75,8 @@ def test_each_link_leads_to_its_function() -> None:
     # A line that has moved is found.
     moved = re.sub(r"#L(\d+)\)", lambda found: f"#L{int(found[1]) + 1})", page, count=1)
     assert len(wrong_links(moved)) == 1
+    # So is a sentence that has changed.
+    assert len(wrong_links(page.replace("`: Return", "`: Give", 1))) == 1
 
 
 def test_the_ways_are_those_of_the_running_code() -> None:

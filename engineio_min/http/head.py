@@ -70,6 +70,7 @@ class HeaderLines(dict[tuple[bytes, bytes], tuple[str, str]]):
     """
 
     def __missing__(self, line: tuple[bytes, bytes]) -> tuple[str, str]:
+        """Return the name and the value of a line that is not kept; keep a usual one."""
         raw, value = line
         name = _NAMES.get(raw) or raw.decode("latin-1").lower()
         header = name, value.decode("latin-1")

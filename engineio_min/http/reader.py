@@ -192,10 +192,12 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a line of the head."""
         # A handshake is mostly headers: they are checked later, all at once.
         self._header_lines.append((name, value))
 
     def on_headers_complete(self) -> None:
+        """Check a head, and make the request."""
         parser = self._parser
         if parser is None:
             return
@@ -246,6 +248,7 @@ class RequestReader:
             self._owner.enqueue(exchange)
 
     def on_body(self, data: bytes) -> None:
+        """Add a part of a body, if the body is or may be read."""
         exchange = self.receiving
         if self._parser is None or exchange is None:
             return
@@ -261,6 +264,7 @@ class RequestReader:
             body.receive(data)
 
     def on_message_complete(self) -> None:
+        """End a request, whose body has come as a whole."""
         self._part = _BETWEEN
         if self._parser is None or self.asks_to_upgrade or self.receiving is None:
             return

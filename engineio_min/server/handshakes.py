@@ -110,6 +110,7 @@ class Handshakes:
             self._spawn(self._open_later(exchange, query, None, sid))
 
     def _check_capacity(self) -> None:
+        """Refuse a handshake if the server stops, or has as many sessions as it may."""
         if not self.accepting:
             raise RequestRefused(
                 Code.FORBIDDEN,

@@ -264,6 +264,7 @@ class Server:
             self.refuse(exchange, error)
 
     def _route(self, exchange: Exchange, request: Request) -> None:
+        """Check a request, and hand it to the session of its `sid`, or to the handshakes."""
         # Engine.IO v4, "Query parameters". The order of the checks is the official server's: a
         # request that is wrong twice gets the same answer.
         if request.method == "OPTIONS" and isinstance(self.options.cors, CorsOptions):
@@ -291,6 +292,7 @@ class Server:
         copy_context().run(self._handshakes.begin, exchange, query)
 
     def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
+        """Hand a request to the session of its `sid`."""
         sid = query["sid"]
         connection = self.sessions.get(sid)
         if connection is not None:

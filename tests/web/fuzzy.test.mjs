@@ -36,6 +36,17 @@ test("the best paths come first", () => {
   assert.deepEqual(places("sjx", "src/App.jsx"), [0, 8, 10]);
 });
 
+test("letters at the beginnings of words count more than letters in a row", () => {
+  assert.deepEqual(best("afb", prepared(["azfb.js", "a_f_b.js"], [])), ["a_f_b.js", "azfb.js"]);
+});
+
+test("of many paths the fifty best are there, whatever their order", () => {
+  // The shorter, the better. A step of 37 goes through all of a hundred.
+  const paths = Array.from({ length: 100 }, (_, number) => `x${"y".repeat((number * 37) % 100)}.js`);
+  const shortest = paths.toSorted((one, other) => one.length - other.length);
+  assert.deepEqual(best("x", prepared(paths, [])), shortest.slice(0, 50));
+});
+
 test("what the server says of a failure is a sentence", () => {
   for (const [said, shown] of [
     ["the name or the password is wrong", "The name or the password is wrong"],

@@ -48,6 +48,9 @@ test("what both sides change apart from each other is all there", () => {
     const named = (text) => text.toString().replace(/ by \w+/g, "");
     const result = merged(base, mine, theirs);
     assert.equal(named(result), named(all));
+    // Where the others have done nothing, the proposal is all; so is what they did, where it is nothing.
+    assert.equal(merged(base, mine, base).toString(), mine.toString());
+    assert.equal(merged(base, base, theirs).toString(), theirs.toString());
     // Once more changes nothing.
     assert.equal(merged(base, mine, result).toString(), result.toString());
   }

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from socketio_min import Client, Server, Socket
+from socketio_min import Client, Limits, Server, Socket
+from socketio_min.client.options import SocketIOClientOptionValues
 from socketio_min.server.options import SocketIOOptionValues
 from tests.forked import Forks
 from tests.listening import free_port, listening
@@ -211,6 +212,20 @@ def test_what_others_call_otherwise_is_there() -> None:
     options = set(re.findall(r"`(\w+)=", here))
     assert len(options) > 5
     assert options <= SocketIOOptionValues.__optional_keys__
+
+
+@pytest.mark.parametrize(
+    ("document", "options"),
+    [
+        ("docs/embedding.md", [*SocketIOOptionValues.__optional_keys__]),
+        ("docs/embedding.md", [*Limits.__slots__]),
+        ("docs/client.md", [*SocketIOClientOptionValues.__optional_keys__]),
+    ],
+)
+def test_each_option_is_in_a_table(document: str, options: list[str]) -> None:
+    tables = " ".join(re.findall(r"^\|.*$", text_of(document), re.MULTILINE))
+    assert len(options) > 10
+    assert [name for name in options if not re.search(rf"`(\w+\.)?{name}`", tables)] == []
 
 
 def test_the_table_of_reasons_has_those_of_the_code() -> None:

@@ -2,8 +2,8 @@
 work of another.
 
 Owners are served one after the other, one item each. The items of an owner keep their order. An
-item waits for at most one item of each other owner, however many items those have. Who comes while
-an item is worked on waits for none of its owner's others.
+item waits for at most one item of each other owner, however many items those have. An owner who
+comes while an item is worked on does not wait for other items of that item's owner.
 
 Rejected: one queue in the order of arrival (18 comparisons of one user made a comparison of another
 user, which took a millisecond, wait for 73 seconds); priorities by size, which clients can choose.
@@ -21,7 +21,7 @@ class FairQueue(Generic[T]):
     """Items by owner.
 
     most: how many items may wait. most_of_one: how many items of one owner may wait. at_once: how
-    many items of one owner may be taken and not yet `done`; 0 for any number.
+    many items of one owner may be taken and not yet `done`; 0 is no limit.
     """
 
     __slots__ = ("_at_once", "_last", "_length", "_most", "_most_of_one", "_taken", "_waiting")

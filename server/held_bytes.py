@@ -15,8 +15,8 @@ from collections import Counter
 class HeldBytes:
     """Bytes by owner.
 
-    most: bytes of all owners. most_of_one: bytes of one owner. free: bytes that an owner may have
-    however much the others have.
+    most: the bytes that all owners may hold. most_of_one: the bytes that one owner may hold. free:
+    the bytes that an owner may hold however much the others hold.
     """
 
     __slots__ = ("_by_owner", "_free", "_most", "_most_of_one", "total")

@@ -1,7 +1,7 @@
-"""What is due from time to time, whoever is there: a minute after the start, and every minute.
+"""What is due from time to time, whether or not anybody is there: every minute.
 
-Each part of it is a small piece of work for nobody in particular, which takes its turn at the
-database among the users. If it fails, it is tried again a minute later.
+Each part is a small piece of work for nobody in particular, which takes its turn at the database
+among those of users. What fails is tried again a minute later.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ logger = logging.getLogger("server")
 
 
 class Housekeeping:
-    """Tidies up for an application now and then, as long as `does()` returns that this server has
-    the task.
+    """Does what is due for an application, every `seconds`.
+
+    does: returns whether this server is the one among several that does it. What is only in this
+    server's memory is tidied up in any case.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Housekeeping:
             pass
         while await store.files.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):
             pass
-        # Whoever took the edits may have missed that the file was moved at another server.
+        # The server that took the edits may have missed that the file was moved at another one.
         for key in await store.documents.unsaved():
             self._services.saver.edited(key)
         await self._make_versions(now)

@@ -153,10 +153,10 @@ class Auth:
         _tell_failure(socket, EventError(Code.UNAUTHORIZED, late), "connect")
         socket.disconnect(close=True)
 
-    # -- changes of who a socket is
+    # -- changes of who a socket acts as
 
     def identify(self, socket: Socket, identity: Identity) -> None:
-        """Set who the socket acts as, for as long as that holds."""
+        """Set who the socket acts as, and the deadline for that."""
         self._services.sockets.identify(socket, identity)
         if not self._services.sockets.is_gone(socket):
             self.deadlines.set(socket)
@@ -181,7 +181,7 @@ class Auth:
             projects.change_user(call.acting(identity), before)
 
     def renew(self, socket: Socket, stored: StoredSession) -> None:
-        """Let the socket act by the new key of its session."""
+        """Note the new key of the session that the socket acts by."""
         self.identify(socket, _identity(stored))
 
     def sign_out(self, socket: Socket) -> None:

@@ -1,8 +1,8 @@
-"""When what a socket may do ends by itself.
+"""The deadlines of sockets: when a session expires, and until when a client must log in.
 
 A session that has expired must also end for a client that only listens, or that client would hear
 of its projects for ever. In AUTH_MODE "required" a client that has not logged in holds a connection
-that others could use, so its time to log in is limited. Each socket has one such moment or none,
+that others could use, so its time to log in is limited. A socket has one deadline or none,
 depending on who it acts as.
 """
 
@@ -18,8 +18,9 @@ from socketio_min import Socket
 class Deadlines:
     """The timers of all sockets.
 
-    `anonymous` is in seconds, `clock` returns seconds since 1970. `expired(socket)` is called when
-    the session is over, `overdue(socket)` when a socket has been nobody for `anonymous`.
+    anonymous: the seconds that a client has to log in. clock: returns seconds since 1970.
+    expired(socket): is called when the session is over. overdue(socket): is called when the time to
+    log in is over.
     """
 
     __slots__ = ("_anonymous", "_clock", "_expired", "_overdue", "_timers")

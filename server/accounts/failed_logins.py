@@ -54,7 +54,7 @@ class _Turn:
 
 
 class FailedLogins:
-    """The failures of each subject, a name from a network; `clock` returns seconds."""
+    """The failures of each subject, which is a name from a network. `clock` returns seconds."""
 
     __slots__ = ("_by_subject", "_clock", "_turns")
 
@@ -82,7 +82,7 @@ class FailedLogins:
                 del self._turns[subject]
 
     def check(self, subject: str) -> None:
-        """Let an attempt pass.
+        """Let an attempt be made.
 
         Raises:
             EventError: the subject has to wait (`RATE_LIMIT_EXCEEDED`).

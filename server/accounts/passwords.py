@@ -25,7 +25,7 @@ WAITING_OF_ONE: Final = 200
 
 
 class Passwords:
-    """Verifies for an application; `hasher` has made the hashes."""
+    """Verifies the passwords of an application; `hasher` has made their hashes."""
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
@@ -39,7 +39,7 @@ class Passwords:
         self._nobody = hasher.hash(secrets.token_hex())
 
     async def verify(self, network: str, password_hash: str | None, password: str) -> bool:
-        """Return whether that is the password of a hash; without a hash, False after the same time.
+        """Return whether a hash is that of a password. Without a hash return False, after as long.
 
         Raises:
             EventError: too many wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.

@@ -34,7 +34,7 @@ class AnswerRequest:
     chunks: int = 0
     # Characters of proposals that were told while the answer is made.
     proposed: int = 0
-    # The answer as it is to be stored, and whether it was stored.
+    # Whether nothing is added to the answer any more; and when it is stored, or never will be.
     is_over: bool = False
     kept: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -47,7 +47,7 @@ class AnswerRequest:
         return self.call.payload.project_id
 
     def end(self, ending: Literal["cancelled", "dropped"]) -> None:
-        """Stop the provider, unless the answer is there already."""
+        """Stop the provider, unless the answer has ended already."""
         if self.ending is None:
             self.ending = ending
             # A task that has not begun sees `ending` when it begins. If it was cancelled before, it

@@ -74,9 +74,10 @@ class Update:
 
 
 class Authority:
-    """One document. `text` is in units.
+    """One document: its present `text`, in UTF-16 units, at `version`.
 
-    Its updates since `saved_version`, at which its text was `saved`, lead to the present text.
+    saved: the text of the last save, at `saved_version`. The updates since then lead to `text`.
+    epoch: the name of this document; one that is made anew from its file has another name.
     """
 
     def __init__(self, epoch: str, version: int, text: str) -> None:
@@ -102,8 +103,8 @@ class Authority:
 
     @property
     def unsaved(self) -> float:
-        """Return how much is not saved, as a part of what may be. From 1 on a save is overdue: a
-        change from outside would take long, and so would the next start.
+        """Return how much is unsaved, as a multiple of what makes a save overdue. The more is
+        unsaved, the longer a change from outside takes, and the start after a kill.
         """
         return max(self._unsaved_sections / (MAX_STEPS // 2), self._unsaved_size / MAX_UNSAVED_SIZE)
 
@@ -113,8 +114,8 @@ class Authority:
         return self._updates[-1].author.user_id if self._updates else ""
 
     def restore(self, updates: Iterable[Update], numbers: Iterable[tuple[Author, int]]) -> None:
-        """Take over what was kept of an authority that was lost: its updates, and the last numbers
-        of its authors, in their order. This authority is at the version of the last save.
+        """Take over the updates and the last numbers of the authors, both in their order, of an
+        authority that was lost. This authority is at the version of the last save.
         """
         for author, number in numbers:
             self._count(author, number)
@@ -139,13 +140,16 @@ class Authority:
         # From the end: most changes are only a few versions late.
         return [self._updates[-back] for back in range(self.version - version, 0, -1)]
 
-    def made(self, version: int, author: Author, number: int, change: Change) -> tuple[Update, int]:
-        """Return the next update, made from a change of the document at `version`, and how many
-        sections were gone through for it. Nothing changes before `take`.
+    def rebased(
+        self, version: int, author: Author, number: int, change: Change
+    ) -> tuple[Update, int]:
+        """Return the next update: a change of the document at `version`, mapped over the updates
+        since. Return also how many sections were gone through for it. Nothing changes before
+        `take`.
 
         Raises:
-            ChangeError: it is for a text of another length, or the text would be too long.
-            Gone: it is too late, or of a version that is not reached.
+            ChangeError: the change is for a text of another length, or makes the text too long.
+            Gone: the change comes too late, or `version` is not reached yet.
         """
         missed = self.since(version)
         if missed is None:
@@ -176,9 +180,9 @@ class Authority:
         return self._count(update.author, update.number) if update.number else None
 
     def replaced(self, text: str, author: Author) -> list[Update]:
-        """Return the updates that put a text, in units, in the place of the saved one. Nothing
-        changes before `take`. Texts that are longer than a document may be are not compared: all of
-        the saved text is replaced.
+        """Return the updates that put a text, in units, in the place of the saved one. Unsaved
+        edits stay. Nothing changes before `take`. Texts longer than `MAX_TEXT` are not compared:
+        all of the saved text is replaced.
         """
         change = replacement(0, len(self.saved), text, len(self.saved))
         unsaved = self.since(self.saved_version) or []

@@ -38,8 +38,8 @@ _ALWAYS: Final = (
 
 
 class Cut(Exception):
-    """A download that has begun cannot be ended: a content is gone, or the user may not see it any
-    more.
+    """A download that has begun cannot be finished: a content is gone, or the user may not see the
+    project any more.
     """
 
 

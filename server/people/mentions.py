@@ -14,7 +14,7 @@ LOOKED_AT: Final = 10
 
 _LONGEST: Final = 256
 _AT: Final = re.compile(r"(?<![\w@])@(?=\w)")
-# A name ends where no word goes on: @ada's and @ada. name ada; @ada-b, @ada.py and @ada/x do not.
+# A name ends where no word goes on: "@ada's" and "@ada." name ada; "@ada-b" and "@ada.py" do not.
 _GOES_ON: Final = re.compile(r"[-./\\@:]*\w")
 _WORD: Final = re.compile(r"[^\s,;!?()]+")
 

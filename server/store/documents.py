@@ -107,7 +107,7 @@ class Documents:
                 {"retryAfter": 1},
             )
         try:
-            update, steps = authority.made(edit.version, edit.author, edit.number, edit.change)
+            update, steps = authority.rebased(edit.version, edit.author, edit.number, edit.change)
         except Gone as gone:
             return Edited(None, authority.version, gone.steps, authority.unsaved, is_late=True)
         journals.take(connection, document, update)

@@ -102,7 +102,9 @@ class Editing(RuleBasedStateMachine):
             return
         try:
             change = parse(message["change"])
-            update, _ = self.authority.made(message["version"], author, message["number"], change)
+            update, _ = self.authority.rebased(
+                message["version"], author, message["number"], change
+            )
         except Gone:
             self.reopen(client)
         else:

@@ -34,7 +34,7 @@ DISK = Author("outside", "disk", "Disk")
 
 
 def send(authority: Authority, version: int, change: Change, author: Author = ADA) -> Update:
-    update, _ = authority.made(version, author, authority.number(author) + 1, change)
+    update, _ = authority.rebased(version, author, authority.number(author) + 1, change)
     authority.take(update)
     return update
 
@@ -76,12 +76,12 @@ def test_a_change_must_fit_the_version_that_it_names() -> None:
     authority = Authority("e", 0, "abc")
     send(authority, 0, parse([3, [0, "d"]]))
     with pytest.raises(ChangeError, match="for a text of 4 units, version 0 has 3"):
-        authority.made(0, BOB, 1, parse([4]))
+        authority.rebased(0, BOB, 1, parse([4]))
     with pytest.raises(ChangeError, match="for a text of 3 units, version 1 has 4"):
-        authority.made(1, BOB, 1, parse([3]))
+        authority.rebased(1, BOB, 1, parse([3]))
     for version in (2, -1):
         with pytest.raises(Gone):
-            authority.made(version, BOB, 1, parse([4]))
+            authority.rebased(version, BOB, 1, parse([4]))
     assert authority.version == 1
 
 
@@ -89,12 +89,12 @@ def test_a_text_grows_to_its_limit() -> None:
     authority = Authority("e", 0, "x" * (MAX_TEXT - 1))
     grow = replacement(0, 0, "ab", MAX_TEXT - 1)
     with pytest.raises(ChangeError, match="makes the text longer than 1048576 UTF-16 units"):
-        authority.made(0, ADA, 1, grow)
+        authority.rebased(0, ADA, 1, grow)
     longer = Authority("e", 0, "x" * (MAX_TEXT + 5))
     # From outside it may be longer; then it may shrink.
     send(longer, 0, replacement(0, 2, "a", MAX_TEXT + 5))
     with pytest.raises(ChangeError):
-        longer.made(1, ADA, 2, replacement(0, 0, "a", MAX_TEXT + 4))
+        longer.rebased(1, ADA, 2, replacement(0, 0, "a", MAX_TEXT + 4))
 
 
 def test_the_last_updates_are_kept_and_all_that_is_not_saved() -> None:
@@ -107,7 +107,7 @@ def test_the_last_updates_are_kept_and_all_that_is_not_saved() -> None:
     assert (authority.is_saved, authority.saved_version) == (True, MAX_KEPT + 10)
     assert authority.first_kept == 10
     with pytest.raises(Gone):
-        authority.made(9, BOB, 1, parse([9]))
+        authority.rebased(9, BOB, 1, parse([9]))
     # Long ones go earlier, but never the last.
     for length in (MAX_KEPT_SIZE, 2 * MAX_KEPT_SIZE, 1):
         send(authority, authority.version, replacement(0, 0, "b" * length, len(authority.text)))
@@ -120,10 +120,10 @@ def test_the_cost_of_a_late_change_is_bounded() -> None:
     many = joined([part for _ in range(400) for part in ((4, None), (1, "y"))])
     for _ in range(MAX_KEPT):
         send(authority, authority.version, parse([[1, "z"], 1_999]))
-    _, steps = authority.made(MAX_KEPT - 10, BOB, 1, many)
+    _, steps = authority.rebased(MAX_KEPT - 10, BOB, 1, many)
     assert steps == 10 + 10 * (800 + 2)
     with pytest.raises(Gone, match="too long ago for so large a change") as caught:
-        authority.made(MAX_KEPT - 70, BOB, 1, many)
+        authority.rebased(MAX_KEPT - 70, BOB, 1, many)
     assert caught.value.steps == 70
     # One that gets many more sections while it is mapped is found out on the way.
     other = Authority("e", 0, "x" * 2_000)
@@ -133,14 +133,14 @@ def test_the_cost_of_a_late_change_is_bounded() -> None:
         rest = (len(other.text) - whole.length, None)
         send(other, number, joined([*whole.sections, rest]))
     with pytest.raises(Gone) as caught:
-        other.made(0, BOB, 1, parse([[2_000, "all"]]))
+        other.rebased(0, BOB, 1, parse([[2_000, "all"]]))
     assert MAX_STEPS < caught.value.steps < MAX_STEPS + 10_000
     # A small one over many large ones costs as much.
     for _ in range(70):
         send(authority, authority.version, many)
     assert authority.unsaved > 1
     with pytest.raises(Gone):
-        authority.made(MAX_KEPT, BOB, 1, parse([[1], 1_999]))
+        authority.rebased(MAX_KEPT, BOB, 1, parse([[1], 1_999]))
     authority.save()
     assert authority.unsaved == 0
     send(authority, authority.version, replacement(0, 2_000, "a" * MAX_TEXT, 2_000))
@@ -206,7 +206,7 @@ def test_what_was_lost_comes_back(
         else:
             late = min(late, len(texts) - 1)
             change = change_of(len(texts[-1 - late]), steps)
-            made = [authority.made(authority.version - late, ADA, len(journal) + 1, change)[0]]
+            made = [authority.rebased(authority.version - late, ADA, len(journal) + 1, change)[0]]
         for update in made:
             authority.take(update)
             journal.append(update)

@@ -9,7 +9,7 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read the command line and run the command; the exit code tells how it went."""
+    """Read the command line and run the command, which ends with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] in (["target"], ["cluster-member"]):
         try:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
             )
         serve(given[1:])
     else:
-        # Not for those that serve: it is a quarter of what a start takes.
+        # Imported here, because it takes a quarter of the start, and the servers do not need it.
         from conformance import command
 
         command.main(given)

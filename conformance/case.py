@@ -1,8 +1,8 @@
-"""What a case is, and the register of all of them.
+"""What a case is, and the register of all cases.
 
-A case is a small coroutine with a decorator. Its docstring has two paragraphs, which the reports
-show: what is sent, and what is expected. It fails by raising `CaseFailed`, best through the
-`expect...` helpers, and returns nothing.
+A case is a small asynchronous function with the decorator `case`. Its docstring has two paragraphs,
+which the reports show: what is sent, and what is expected. It fails by raising `CaseFailed`, which
+the functions of `expectations` do.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MUST, SHOULD, INTEROP, ROBUSTNESS = Level
 
 
 class Phase(Enum):
-    """When a case runs: beside others; beside others that only wait; or with nothing beside it."""
+    """When a case runs: beside all others, beside others that wait for timers, or alone."""
 
     TOGETHER = "together"
     TIMED = "timed"
@@ -67,9 +67,8 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """How long a case takes, so that a slow server's cases are not begun in vain.
-
-    The sum of these many ping intervals, ping timeouts, connect timeouts and upgrade timeouts.
+    """How long a case takes: the sum of so many ping intervals, ping timeouts, connect timeouts and
+    upgrade timeouts. If that is too long for a slow server, the case is not begun.
     """
 
     intervals: float = 0
@@ -80,7 +79,11 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One check."""
+    """One check of one rule.
+
+    section: the rule, such as a section of a specification. sends, expects: texts for reports.
+    suite: whether the official suites check the same.
+    """
 
     id: str
     section: str
@@ -94,7 +97,7 @@ class Case:
 
     @property
     def side(self) -> str:
-        """Return which of the two servers the case needs."""
+        """Return which of the two servers the case is for: `ENGINE` or `SOCKET`."""
         return ENGINE if self.id.startswith("EIO") else SOCKET
 
     @property
@@ -130,10 +133,9 @@ def case(
     needs: Needs = Needs(),
     suite: bool = False,
 ) -> Callable[[Run], Run]:
-    """Register a coroutine as a case.
+    """Return a decorator that registers a function as a case.
 
-    `twin` is the id under which the same is checked on the Socket.IO server's path; `suite` marks
-    what the official suites check as well.
+    `twin` is the id of a second case, which checks the same on the path of the Socket.IO server.
     """
 
     def decorate(run: Run) -> Run:

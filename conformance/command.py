@@ -1,7 +1,7 @@
 """The command that tests a server.
 
-Exit code 0: every case that was run passed or is a departure that the profile documents. 1: a case
-failed, or half of the server was missing. 2: the command line is wrong or there is no server.
+Exit code 0: every case that was run passed, or failed as the profile documents. 1: a case failed,
+or something of the server was missing. 2: the command line is wrong, or no server answers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=DESCRIPTION,
@@ -146,7 +146,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def seconds(text: str) -> float:
-    """Read a time above 0."""
+    """Read a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -164,7 +164,7 @@ def count(text: str) -> int:
 
 
 def target(text: str) -> Path:
-    """Read where a report goes, before a run that would be lost."""
+    """Read the path of a report; one that cannot be written is refused before the run."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"got {text}, expected a file in a folder that exists")
@@ -172,14 +172,14 @@ def target(text: str) -> Path:
 
 
 def origin(text: str) -> str:
-    """Read what a browser sends as Origin: a scheme, a host, and a port if it is no usual one."""
+    """Read a value of the header Origin: a scheme, a host, and a port unless it is usual."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", text):
         raise argparse.ArgumentTypeError(f"got {text}, expected such as https://app.example:8080")
     return text
 
 
 def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
-    """Return the cases that `--only`, in capitals or not, and `--level` name."""
+    """Return the cases that match `--only`, in capitals or not, and `--level`."""
     patterns = [pattern.upper() for pattern in patterns]
     wanted = {LEVELS[name] for name in levels} or set(Level)
     return [
@@ -197,7 +197,7 @@ def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Ca
 
 
 def read_url(url: str, *, insecure: bool) -> tuple[Endpoint, str]:
-    """Return the server of a URL, and the path in front of its own.
+    """Return the server of a URL, and the URL's path, which comes before the paths of the servers.
 
     Raises:
         ValueError: it is no URL of an HTTP server.

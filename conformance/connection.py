@@ -1,9 +1,9 @@
 """A raw HTTP/1.1 client that can also misbehave.
 
-It is written for testing only and shares nothing with the servers: a mistake made on both sides
-would hide. Requests are written byte for byte as a case asks, also against the rules; what comes
-back is parsed strictly, so a server that bends HTTP (RFC 9112) fails the case that meets it. Every
-wait has a limit and every byte goes into a transcript.
+It is written for testing only and shares no code with the servers: a mistake that both sides made
+would hide. Requests are written byte for byte as a case wants them, also against the rules. Answers
+are parsed strictly, so a server that bends HTTP (RFC 9112) fails the case that meets it. Every wait
+has a limit, and every byte goes into a transcript.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from conformance.transcript import HAPPENED, RECEIVED, SENT, Transcript, printab
 Headers = Iterable[tuple[str, str]]
 Result = TypeVar("Result")
 
+# Seconds between two writes that the server is to read one by one.
 SEGMENT_PAUSE = 0.002
 
+# The most bytes of an answer's head, and of its body.
 LARGEST_HEAD = 65_536
 LARGEST_BODY = 64_000_000
 SMALL_HEAD = f"a head of at most {LARGEST_HEAD} bytes"
@@ -68,7 +70,9 @@ class Reply:
 
 
 async def within(seconds: float, awaitable: Awaitable[Result], expected: str) -> Result:
-    """Wait for what is expected.
+    """Wait for `awaitable`, for at most so many seconds, and return its result.
+
+    `expected` says in words what is due.
 
     Raises:
         NoAnswer: it did not come in time.
@@ -140,8 +144,12 @@ class Connection:
     async def reply(self, wait: float | None = None, expected: str = "an answer") -> Reply:
         """Read the answer to a request; interim answers (1xx but 101) are passed over.
 
+        `wait` is in seconds, by default that of the connection; `expected` says what is due.
+
         Raises:
-            NoAnswer, Ended, Broken: there is none in time, none at all, or it is no HTTP.
+            NoAnswer: there is no answer in time.
+            Ended: the connection ended before the answer did.
+            Broken: the answer is no HTTP.
         """
         limit = self.wait if wait is None else wait
         try:
@@ -202,7 +210,7 @@ class Connection:
             chunks.append(chunk[:-2])
 
     async def ended(self, wait: float | None = None) -> bytes:
-        """Read until the server closes the connection, and return what came.
+        """Read until the server closes the connection, and return the bytes that came.
 
         Raises:
             NoAnswer: it does not close.
@@ -220,9 +228,9 @@ class Connection:
         return data
 
     async def segment(self) -> None:
-        """Make what is written next a TCP segment of its own, which the server reads by itself.
+        """Let the next write be a TCP segment of its own, which the server reads by itself.
 
-        Without a moment between them, several writes are read at once.
+        The server would read several writes at once if there was no moment between them.
 
         Raises:
             Ended: the server does not read on.
@@ -287,7 +295,7 @@ def _decompressed(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
 
 
 def what_came(error: Exception) -> str:
-    """Return what a connection that ended had brought, or why it ended."""
+    """Return the bytes that came before a connection ended, or else why it ended, in words."""
     if isinstance(error, asyncio.IncompleteReadError):
         return f"after {printable(error.partial)}" if error.partial else ""
     return str(error)

@@ -1,4 +1,4 @@
-"""What a case gets to work with: the server under test, and ways to open connections to it."""
+"""The context of a case: the server under test, and methods that open connections to it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Paths:
 class Settings:
     """The server under test and the tool's patience; times in seconds.
 
-    wait: how long an answer may take. connect_timeout, upgrade_timeout: the server's own, which no
-    handshake tells. origin: one whose pages may use the server.
+    wait: how long an answer may take. patience: how long a case may wait for the server's timers.
+    connect_timeout, upgrade_timeout: the server's own, which no handshake tells. origin: an origin
+    whose pages may use the server.
     """
 
     endpoint: Endpoint
@@ -62,7 +63,7 @@ class Context:
         """End the case if the server does not offer a feature.
 
         Raises:
-            NotApplicable: it does not.
+            NotApplicable: the server does not offer it.
         """
         if feature in self.offer.lacks:
             raise NotApplicable(self.offer.lacks[feature])
@@ -71,7 +72,7 @@ class Context:
         """End the case if a payload of so many bytes is above the server's limit.
 
         Raises:
-            NotApplicable: it is.
+            NotApplicable: the payload is above the limit.
         """
         if size > self.timings.max_payload:
             limit = self.timings.max_payload
@@ -79,7 +80,7 @@ class Context:
 
     @property
     def give_up(self) -> float:
-        """Return after how many seconds without a ping a client gives up, on a slow network."""
+        """Return the seconds without a ping after which a client on a slow network gives up."""
         return self.timings.ping_interval + self.timings.ping_timeout + self.wait
 
     def close(self) -> None:
@@ -131,7 +132,10 @@ class Context:
         return await open_websocket(connection, self.target(query), headers, after)
 
     async def no_websocket(self, query: str, *packets: Packet) -> None:
-        """Expect that a WebSocket is refused, or closed without a word; `packets` go into it."""
+        """Expect that a WebSocket is refused, or that the server closes it without a packet.
+
+        `packets` are sent on it first.
+        """
         opened = await self.open_websocket(query)
         if isinstance(opened, Reply):
             fail_unless(opened.status >= 400, str(opened), REFUSED)
@@ -195,14 +199,15 @@ class Context:
         return session
 
     async def lasting_polling(self) -> PollingSession:
-        """Return a session that polls and that no connectTimeout ends, as it joins on Socket.IO's
-        path.
+        """Return a polling session that connectTimeout does not end.
+
+        On the path of the Socket.IO server it has joined the main namespace.
         """
         on_engine = self.path == self.settings.paths.engine
         return await self.polling() if on_engine else await self.join_polling()
 
     async def lasting_websocket(self) -> WebSocketSession:
-        """Return a session on a WebSocket that no connectTimeout ends."""
+        """Return a WebSocket session that connectTimeout does not end; see `lasting_polling`."""
         on_engine = self.path == self.settings.paths.engine
         return await self.websocket() if on_engine else await self.join()
 

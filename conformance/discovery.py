@@ -1,8 +1,9 @@
 """Find out what a server offers: its handshake, its transports, and the handlers of the suites.
 
-The handshake is read by long-polling. Only when that is refused, or tells of no WebSocket, is a
-WebSocket tried. A transport counts as not offered if the server says so itself: it refuses it with
-an HTTP error, and names it in no handshake. Everything else is a defect, which the cases show.
+The handshake is read by long-polling. Only if that is refused, or names no WebSocket, is a
+WebSocket tried. A transport counts as not offered if the server itself says so: it refuses the
+transport with an HTTP error, and names it in no handshake. Everything else is a defect, which the
+cases show.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from conformance.packets import read_handshake, show, without_offset
 from conformance.sessions import Session
 from conformance.transcript import printable
 
+# Seconds that the first answers of a server may take.
 PATIENCE = 5.0
 
-# What a server may say before it answers.
+# The most packets that may come before the one that is due.
 MOST_OTHER_PACKETS = 20
 
-# Of servers that do not tell theirs, such as the official one before 4.5.
+# The limit, in bytes, of servers that tell none, such as the official one before 4.5.
 USUAL_LIMIT = 1_000_000
 
 # Version 3 puts a length before each packet of a payload.
@@ -51,10 +53,12 @@ HINT = "; if that is intended, add --without {}"
 
 
 async def discover(settings: Settings, side: str, without: Collection[Feature] = ()) -> Offer:
-    """Read the handshake of one side.
+    """Read the handshake of one side, and return what the server offers there.
+
+    `without` are the features that the user has declared to be missing.
 
     Raises:
-        Unreachable: there is none.
+        Unreachable: there is no handshake.
     """
     context = Context(settings, Offer(Timings(PATIENCE, PATIENCE, 0)), side)
     context.wait = max(settings.wait, PATIENCE)
@@ -73,7 +77,7 @@ async def discover(settings: Settings, side: str, without: Collection[Feature] =
 
 
 def _too_slow(passed: float, path: str, timings: Timings) -> str:
-    """Return what to say if a handshake takes so long that pongs may come too late."""
+    """Return a warning if a handshake took so long that pongs may come too late, else ""."""
     if passed < timings.ping_timeout / 2:
         return ""
     return (
@@ -111,7 +115,7 @@ async def _transports(context: Context, without: Collection[Feature]) -> Offer:
 
 
 async def _by_polling(context: Context) -> dict[str, Any] | Reply:
-    """Return the handshake, or the answer that refuses one."""
+    """Return the handshake, or the answer that refuses it."""
     try:
         reply = await context.request("GET", "EIO=4&transport=polling")
         if reply.status != 200:
@@ -129,7 +133,7 @@ async def _by_polling(context: Context) -> dict[str, Any] | Reply:
 
 
 def short(reply: Reply) -> str:
-    """Return an answer on one line; it may be a whole page."""
+    """Return an answer in words; if it is a whole page, only its beginning."""
     text = str(reply)
     return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
 
@@ -167,9 +171,9 @@ def _offer(handshake: dict[str, Any], path: str) -> Offer:
 
 
 async def check_setup(settings: Settings, side: str, offer: Offer) -> None:
-    """Note in `offer` what of the application behind one side is not as the cases need it.
+    """Note in `offer` which handlers of the application on one side are not as the cases need them.
 
-    A wrong answer is no matter of the set-up: the cases show it.
+    Other wrong answers are no fault of the set-up: the cases show them.
     """
     context = Context(settings, offer, side)
     try:
@@ -219,7 +223,9 @@ async def _check_handlers(context: Context) -> None:
 
 
 async def _expect(context: Context, session: Session, sent: str, due: str, what: str) -> str | None:
-    """Return the packet that begins as `due`; if there is none, the handler for it is missing."""
+    """Return the packet that begins as `due` does; if there is none, note that handlers are
+    missing.
+    """
     got = "nothing"
     for _ in range(MOST_OTHER_PACKETS):
         try:

@@ -1,7 +1,7 @@
 """Write docs/conformance.md: `python -m conformance.documentation`.
 
-The table is what the profiles say of each server, so it cannot disagree with them; the tests run
-the servers and hold the profiles to what is seen. Only conformance is published, not robustness.
+The table is made of the profiles, so it cannot disagree with them; the tests run the servers and
+compare the profiles with the results. Results of the level robustness are not published.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def departing(profile: str) -> set[str]:
 
 
 def describe(departure: Departure) -> str:
-    """Return one departure: its cases, what the server does, and the bytes."""
+    """Return a departure as text: what the server does, the cases, and the bytes."""
     return f"\n{departure.why} {', '.join(departure.cases)}\n\n```text\n{departure.wire}\n```\n"
 
 

@@ -1,11 +1,13 @@
 """What can go wrong in a case: a failure of the server under test, never a crash of the tool.
 
-Every failure has its two halves, what was got and what was expected, so that no message can leave
-one of them out.
+Every failure has two halves, what was got and what was expected, so that no message can leave one
+of them out.
 """
 
 from __future__ import annotations
 
+# What stands for the code of a close frame without a code, and of no close frame at all (RFC 6455,
+# section 7.4.1).
 NO_CODE = 1005
 NO_CLOSE_FRAME = 1006
 
@@ -13,7 +15,7 @@ NO_CLOSE_FRAME = 1006
 class CaseFailed(Exception):
     """The server did not do what the case expects.
 
-    got: what it did; expected: what was due.
+    got: what the server did. expected: what was due.
     """
 
     def __init__(self, got: str, expected: str) -> None:
@@ -22,7 +24,7 @@ class CaseFailed(Exception):
 
 
 class NoAnswer(CaseFailed):
-    """Nothing came within the seconds that an answer may take."""
+    """No answer came within so many seconds."""
 
     def __init__(self, seconds: float, expected: str) -> None:
         super().__init__(f"nothing within {seconds:g} s", expected)
@@ -33,9 +35,7 @@ class Broken(CaseFailed):
 
 
 class Ended(CaseFailed):
-    """The connection ended; `code` is that of the close frame: 1005 when it has none, 1006 when
-    there was no close frame at all.
-    """
+    """The connection ended. `code` is that of the close frame, `NO_CODE` or `NO_CLOSE_FRAME`."""
 
     def __init__(self, code: int, expected: str, reason: str = "") -> None:
         self.code = code
@@ -57,4 +57,4 @@ class Unreachable(Exception):
 
 
 class NotApplicable(Exception):
-    """The case needs what the server does not offer; its text says what that is."""
+    """The case needs a feature that the server does not offer; the text says which."""

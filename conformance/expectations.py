@@ -1,4 +1,4 @@
-"""How a case says what it expects; what was got instead is its failure."""
+"""Functions by which a case says what it expects; they raise `CaseFailed` if it is not so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.websocket import WebSocket
 
 
 def expect_status(reply: Reply, status: int, what: str) -> None:
-    """Expect an HTTP status."""
+    """Expect an HTTP status; `what` names the answer in the failure."""
     if reply.status != status:
         raise CaseFailed(f"{reply} for {what}", str(status))
 
@@ -21,12 +21,12 @@ def expect_websocket(opened: WebSocket | Reply) -> WebSocket:
 
 
 def expect(seen: object, expected: object, what: str) -> None:
-    """Expect a value."""
+    """Expect a value; `what` names it in the failure."""
     if seen != expected:
         raise CaseFailed(f"{seen!r} for {what}", repr(expected))
 
 
 def fail_unless(condition: bool, seen: str, expected: str) -> None:
-    """Expect something that has no better words than these."""
+    """Fail with these words unless a condition holds."""
     if not condition:
         raise CaseFailed(seen, expected)

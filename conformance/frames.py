@@ -28,8 +28,9 @@ def frame(
     masked: bool = True,
     length: int | None = None,
 ) -> bytes:
-    """Return the bytes of one client frame (RFC 6455, section 5.2); `length` lies about the
-    payload's size.
+    """Return the bytes of one client frame (RFC 6455, section 5.2).
+
+    `length` stands in the frame instead of the payload's size.
     """
     size = len(payload) if length is None else length
     head = bytes([(fin << 7) | (rsv << 4) | opcode])

@@ -1,9 +1,9 @@
 """What a server offers, found out before the cases run.
 
-A server may be configured not to offer a transport, and then the cases about it cannot apply. They
-are reported as not run with what the server said, and the run is incomplete unless the user has
-declared that it is meant so: a server whose WebSockets are all broken must not pass for one that
-has none.
+A server may be configured without a transport, and then the cases about that transport cannot
+apply. They are reported as not run, with the server's answer. Unless the user has declared that the
+transport is missing on purpose, the run is incomplete: a server whose WebSockets are all broken
+must not pass for one that has none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ENGINE, SOCKET = "engine", "socket"
 
 
 class Feature(Enum):
-    """What cases may need besides a server that answers."""
+    """A feature that some cases need and a server may lack."""
 
     POLLING = "polling"
     WEBSOCKET = "websocket"
@@ -26,13 +26,13 @@ class Feature(Enum):
     HANDLERS = "handlers"
 
 
-# What a user may declare to be missing on purpose: what the protocol and the servers leave to them.
+# The features that a user may declare to be missing on purpose: the protocol does not require them.
 OPTIONAL = (Feature.POLLING, Feature.WEBSOCKET, Feature.UPGRADE, Feature.CORS)
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What a server's handshake tells: seconds and bytes."""
+    """The numbers of a server's handshake: times in seconds, the payload in bytes."""
 
     ping_interval: float
     ping_timeout: float
@@ -41,11 +41,12 @@ class Timings:
 
 @dataclass(slots=True)
 class Offer:
-    """One of the two servers: its timings, and why it lacks what it lacks.
+    """What one of the two servers offers.
 
-    recovers: whether it has connection state recovery: CONNECT carries a pid, and each event that
-    needs no acknowledgement ends with an offset. slow: why its pings are too fast for the way to
-    it, or nothing.
+    lacks: for each feature that is missing, the reason in words. recovers: whether the server has
+    connection state recovery: CONNECT carries a pid, and each event that asks for no
+    acknowledgement ends with an offset. slow: a warning that the server answers too slowly for its
+    ping timeout, or "".
     """
 
     timings: Timings

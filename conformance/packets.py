@@ -1,6 +1,6 @@
-"""Polling payloads, and packets: reading, writing, comparing, showing.
+"""Read, write, compare and show packets and polling payloads.
 
-Written for the cases alone, so that a mistake of the servers cannot be shared.
+This is written for the cases alone, so that they cannot share a mistake with a server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def decode_payload(body: str) -> list[Packet]:
     """Return the packets of a polling body.
 
     Raises:
-        CaseFailed: a packet is empty, of unknown type, or its base64 is bad.
+        CaseFailed: a packet is empty or of unknown type, or its base64 is wrong.
     """
     packets: list[Packet] = []
     for encoded in body.split(SEPARATOR):
@@ -51,7 +51,7 @@ def read_handshake(packet: Packet) -> dict[str, Any]:
     """Return the payload of an open packet.
 
     Raises:
-        CaseFailed: it is none.
+        CaseFailed: it is no open packet.
     """
     if not isinstance(packet, str) or not packet.startswith("0{"):
         raise CaseFailed(show(packet), "an open packet: 0{…}")
@@ -62,10 +62,10 @@ def read_handshake(packet: Packet) -> dict[str, Any]:
 
 
 def read_json(text: str, whole: Packet) -> Any:
-    """Return a JSON value.
+    """Return the value of JSON; `whole` is the packet that it is from.
 
     Raises:
-        CaseFailed: it is none.
+        CaseFailed: it is no JSON.
     """
     try:
         return json.loads(text)
@@ -74,7 +74,7 @@ def read_json(text: str, whole: Packet) -> Any:
 
 
 def same_packet(seen: str, expected: str) -> bool:
-    """Return whether two Socket.IO packets are the same but for the spelling of their JSON."""
+    """Return whether two Socket.IO packets are equal, however their JSON is written."""
     head, payload = split_packet(expected)
     seen_head, seen_payload = split_packet(seen)
     if head != seen_head:
@@ -88,12 +88,12 @@ def same_packet(seen: str, expected: str) -> bool:
 
 
 def without_offset(packet: str) -> str:
-    """Return an event without its last argument if that is a text, as an offset of recovery is."""
+    """Return an event without its last argument if that is a text: recovery adds such an offset."""
     return re.sub(r',"[^"\\]+"\]$', "]", packet)
 
 
 def same_value(seen: Any, expected: Any) -> bool:
-    """Return whether two JSON values are the same; 1 and 1.0 are, 1 and true are not."""
+    """Return whether two JSON values are equal; 1 and 1.0 are, 1 and true are not."""
     if isinstance(seen, list) and isinstance(expected, list):
         return len(seen) == len(expected) and all(map(same_value, seen, expected))
     if isinstance(seen, dict) and isinstance(expected, dict):
@@ -119,7 +119,7 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
 
 
 def show(packet: Packet) -> str:
-    """Return a packet as messages show it."""
+    """Return a packet as the messages of failures show it."""
     if isinstance(packet, bytes):
         return f"<{packet[:32].hex(' ')}{' …' if len(packet) > 32 else ''}> ({len(packet)} bytes)"
     return printable(packet) or "an empty text"

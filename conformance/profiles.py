@@ -1,9 +1,9 @@
 """Known departures of published servers from the protocol documents, by profile.
 
-A departure excuses a failure only if what was seen is what is described here: another failure of
-the same case is still one. `wire` is the proof: what was sent (→) and what came (←), as the
-transcripts have it. Robustness is no matter of profiles, and no weakness of another project is
-listed here.
+A departure excuses a failure only if the answer seen is the one described here: another failure of
+the same case still counts. `wire` is the proof: what was sent (→) and what came (←), as the
+transcripts have it. Cases of the level robustness are in no profile: no weakness of another project
+is listed here.
 
 Versions: socket.io 4.8.4 with engine.io 6.6.12 on ws 8.21; python-socketio 5.18.1 with
 python-engineio 4.15.1 on uvicorn 0.54.
@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One documented departure: its cases, a pattern of what is seen, what the server does, and
-    the bytes of one of the cases.
+    """One documented departure of a server.
+
+    cases: the ids of the cases that fail by it. seen: a pattern of the answers. why: what the
+    server does, in words. wire: the bytes of one of the cases.
     """
 
     cases: tuple[str, ...]

@@ -1,10 +1,10 @@
-"""Runs cases against a server: those that do not disturb each other beside each other.
+"""Runs cases against a server, in three phases.
 
-Three phases. First the cases that send and expect, many at once. Then those that wait for a timer,
-all at once, because waiting disturbs nobody. A case that failed in company is run a second time
-beside the other failures only, which mostly wait, so that a busy machine is not taken for a broken
-server; its report says so. Last come those that burden the server, one by one: it may be gone after
-one of them.
+First come the cases that send and expect, many at once. Then come the cases that wait for a timer,
+all at once, because waiting disturbs no other case. A case that failed beside others is run a
+second time, beside the other failures only: so a busy machine is not taken for a broken server. The
+report says that there was a second attempt. Last come the cases that burden the server, one by one,
+because the server may be gone after one of them.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ from conformance.profiles import Departure
 from conformance.transcript import HAPPENED
 from conformance.verdict import Result, Run, Verdict
 
-# Beyond what a case says it needs; a case that passes this hangs although each wait is bounded.
+# Seconds of a case besides the time that it says it needs. Each wait is limited, so a case that
+# takes longer hangs.
 LONGEST_CASE = 60.0
 
-# A server that is silent for so long is given up.
+# Seconds of silence after which a server counts as gone.
 LONGEST_PAUSE = 10.0
 
+# How many answers the report of a case that passed has.
 SHOWN_ANSWERS = 3
 
-# The ids of the half that is left.
+# If one side is missing, the beginning of the ids of the other side's cases.
 OTHERS = {ENGINE: "SIO", SOCKET: "EIO"}
 
-# What needs no handler at all, but where a case asks for one.
+# The area whose cases need no handlers, unless a case itself requires them.
 NO_HANDLERS = "SIO-ENGINE"
 
 
@@ -52,7 +54,7 @@ def duration(needs: Needs, timings: Timings, settings: Settings) -> float:
 async def _each(
     cases: list[Case], run: Callable[[Case], Awaitable[None]], concurrency: int
 ) -> None:
-    """Run cases, so many at once."""
+    """Run cases, at most `concurrency` at once."""
     ahead = iter(cases)
 
     async def work() -> None:
@@ -63,10 +65,12 @@ async def _each(
 
 
 class Runner:
-    """One run over a list of cases; `report` is called with each result as it comes.
+    """Runs a list of cases once; `report` is called with each result as it comes.
 
-    without: what the server lacks on purpose. set_up: whether the handlers are looked for first;
-    without it, cases fail of what is missing.
+    departures: failures that the profile excuses. concurrency: the most cases at once. without:
+    features that the server lacks on purpose. second_attempts: whether a case that failed beside
+    others is run again. set_up: whether the server's handlers are looked for first; otherwise cases
+    fail if they are missing.
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class Runner:
         """Run the cases.
 
         Raises:
-            Unreachable: nothing that they need is there.
+            Unreachable: no server that the cases need is there.
         """
         start = time.monotonic()
         await self._discover()
@@ -138,9 +142,9 @@ class Runner:
             raise Unreachable("; ".join(dict.fromkeys(reasons)))
 
     def _lacking(self) -> bool:
-        """Return whether something is missing that nobody has declared to be missing.
+        """Return whether a feature is missing that was not declared to be missing.
 
-        Upgrades are missing only if declared, or with a transport that is.
+        Upgrades are missing only if they were declared to be, or because a transport is missing.
         """
         excused = {Feature.UPGRADE, *self._without}
         return any(offer.lacks.keys() - excused for offer in self._offers.values())
@@ -215,8 +219,8 @@ class Runner:
         return Result(case, verdict, seen, note, seconds, transcript)
 
     def _end(self) -> str:
-        """Return why the rest is not run: the cases that were under way when the server was first
-        seen to have ended.
+        """Return why no more cases are run: the server has ended. The text names the cases that
+        were under way when that was noticed first.
         """
         if not self._dead:
             ended = sorted(self._under_way)
@@ -228,7 +232,7 @@ class Runner:
         return self._dead
 
     async def _answers(self, side: str) -> bool:
-        """Return whether the server still answers a handshake as it did at first."""
+        """Return whether the server still answers a handshake."""
         offer = self._offers[side]
         context = Context(self._settings, offer, side)
         context.wait = LONGEST_PAUSE

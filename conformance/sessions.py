@@ -1,8 +1,8 @@
 """Sessions on both transports, as the cases use them.
 
-A session here is a patient, correct client: it answers pings, so that a case about something else
-never meets a ping timeout, and passes over packets that may come at any time. Cases about the
-heartbeat read raw.
+A session here is a correct client: it answers pings, so that a case about something else never
+meets a ping timeout, and passes over packets that may come at any time. Cases about the heartbeat
+read from `WebSocketSession.socket`, or park a GET, and see every packet.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from conformance.websocket import WebSocket
 
 
 class Opener(Protocol):
-    """What a session asks of the case that has opened it.
+    """What a session asks of the context of its case.
 
     wait: how many seconds an answer may take. offer: what the server offers.
     """
@@ -55,7 +55,10 @@ class Opener(Protocol):
 
 
 class Session:
-    """What the sessions of both transports share; `next_packet` answers pings on the way."""
+    """The methods that the sessions of both transports share; `next_packet` answers pings.
+
+    handshake: the payload of the open packet. recovers: whether the server adds offsets to events.
+    """
 
     handshake: dict[str, Any]
     recovers: bool
@@ -66,7 +69,7 @@ class Session:
         return str(self.handshake["sid"])
 
     async def deliver(self, *packets: Packet) -> None:
-        """Send packets, and for polling see that they are accepted."""
+        """Send packets; over polling, expect that the POST is accepted."""
         raise NotImplementedError
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
@@ -74,7 +77,7 @@ class Session:
         raise NotImplementedError
 
     async def leave(self) -> None:
-        """Close the session and do not wait for its end."""
+        """Close the session, without waiting for its end."""
         raise NotImplementedError
 
     async def expect(self, *packets: Packet) -> None:
@@ -85,8 +88,10 @@ class Session:
                 raise CaseFailed(show(seen), show(packet))
 
     async def expect_json(self, packet: str, *attachments: bytes) -> None:
-        """Expect a Socket.IO packet: the part before the payload to the letter, the payload as the
-        same JSON value, and then its attachments. The offset that recovery adds is passed over.
+        """Expect a Socket.IO packet, and then its attachments.
+
+        The part before the payload must be equal to the letter, and the payload must have the same
+        JSON value. The offset that recovery adds is passed over.
         """
         seen = await self.next_packet(show(packet))
         if not isinstance(seen, str) or not self.same(seen, packet):
@@ -94,13 +99,18 @@ class Session:
         await self.expect(*attachments)
 
     def same(self, seen: str, expected: str) -> bool:
-        """Return whether two Socket.IO packets are the same but for spelling and the offset."""
+        """Return whether two Socket.IO packets are equal, however their JSON is written, and
+        without the offset that recovery adds to the one that was seen.
+        """
         return same_packet(seen, expected) or (
             self.recovers and same_packet(without_offset(seen), expected)
         )
 
     async def join(self, namespace: str = "/", auth: str = "") -> str:
-        """Join a namespace, read its `auth` event, return its socket's id."""
+        """Join a namespace, read its `auth` event, and return the id of the socket.
+
+        `auth` is the JSON of CONNECT's payload.
+        """
         prefix = "" if namespace == "/" else f"{namespace},"
         await self.deliver(f"40{prefix}{auth}")
         sid = await self.expect_joined(namespace)
@@ -121,7 +131,7 @@ class Session:
 
 
 class PollingSession(Session):
-    """A session that polls. Only `next_packet` and what builds on it polls by itself."""
+    """A session that polls. It polls in `next_packet`, and in the methods that use that."""
 
     def __init__(self, opener: Opener, handshake: dict[str, Any]) -> None:
         self.handshake = handshake
@@ -177,12 +187,12 @@ class PollingSession(Session):
                 await asyncio.sleep(0.02)
 
     async def expect_closed(self) -> None:
-        """Expect that the session is over: a request gets 400, at most after some last packets."""
+        """Expect that the session is over: a GET gets 400, perhaps after some last packets."""
         if not await self.is_closed():
             raise CaseFailed("a session that is still open", "it to be closed: GET gets 400")
 
     async def is_closed(self) -> bool:
-        """Return whether a GET gets 400, at most after what was left to fetch."""
+        """Return whether a GET gets 400, perhaps after some last packets."""
         for _ in range(5):
             try:
                 reply = await self.get()
@@ -193,7 +203,7 @@ class PollingSession(Session):
             if reply.status != 200:
                 raise CaseFailed(f"{reply} for the GET", "400")
             if "2" in decode_payload(reply.text):
-                # It still pings: what else might close it is not what the case is about.
+                # The session still pings. Without a pong it would end, but not as the case expects.
                 await self.post(b"3")
         return False
 
@@ -216,9 +226,9 @@ class WebSocketSession(Session):
         self.send(*packets)
 
     async def settle(self) -> None:
-        """Wait until the server has acted on what was sent: a WebSocket ping is answered after it.
+        """Wait until the server has read all packets: it answers a WebSocket ping after them.
 
-        Packets that come meanwhile are lost to the case.
+        The case does not see packets that come meanwhile.
         """
         expected = len(self.socket.pongs) + 1
         self.socket.send_bytes(frame(PING, b"settled?"), "ping frame")
@@ -242,7 +252,7 @@ class WebSocketSession(Session):
                 return packet
 
     async def expect_silence(self, seconds: float, expected: str) -> None:
-        """Expect no packet besides pings for so long."""
+        """Expect no packet besides pings for so many seconds."""
         try:
             packet = await within(seconds, self._next_packet(expected), expected)
         except NoAnswer:
@@ -252,7 +262,7 @@ class WebSocketSession(Session):
     async def expect_closed(self, wait: float | None = None) -> Ended:
         """Expect that the server closes the WebSocket, although the client answers its pings.
 
-        A farewell may come before: DISCONNECT, or Engine.IO's close packet.
+        DISCONNECT, CONNECT_ERROR or Engine.IO's close packet may come before. `wait` is in seconds.
         """
         limit = self._opener.wait if wait is None else wait
         try:
@@ -292,7 +302,7 @@ class WebSocketSession(Session):
             yield
         finally:
             answering.cancel()
-            # An end of the session shows when the case uses it again.
+            # If the session has ended, the case fails when it uses the session again.
             await asyncio.wait([answering])
             if not answering.cancelled():
                 answering.exception()

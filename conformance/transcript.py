@@ -1,4 +1,4 @@
-"""What went over the wire in one case, as a reader of the report wants to see it."""
+"""The transcript of a case: what went over the wire, in lines for the report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from itertools import groupby
 
+# The most characters of a line, and the most lines.
 LONGEST_LINE = 400
 LONGEST_TRANSCRIPT = 400
 
@@ -27,7 +28,7 @@ class Line:
 
 
 class Transcript:
-    """The events of one case in the order they happened; bounded, because a flood is a case too."""
+    """The events of one case in their order. Their number is limited: some cases send a flood."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
@@ -36,12 +37,12 @@ class Transcript:
         self._connections: dict[str, int] = {}
 
     def name(self, kind: str) -> str:
-        """Return a name for a new connection: http1, http2, ws1."""
+        """Return a name for a new connection, such as http1, http2 or ws1."""
         self._connections[kind] = self._connections.get(kind, 0) + 1
         return f"{kind}{self._connections[kind]}"
 
     def add(self, connection: str, direction: str, data: bytes | str) -> None:
-        """Note an event; long data is cut in the middle of nowhere but its size is told."""
+        """Note an event. Long data is cut, and its size is told."""
         if len(self.lines) >= LONGEST_TRANSCRIPT:
             self.dropped += 1
             return
@@ -49,7 +50,7 @@ class Transcript:
         self.lines.append(Line(at, connection, direction, printable(data)))
 
     def received(self) -> list[str]:
-        """Return what the server sent, one text an event."""
+        """Return what the server sent: a text for each event."""
         return [line.text for line in self.lines if line.direction == RECEIVED]
 
     def __str__(self) -> str:
@@ -65,8 +66,8 @@ class Transcript:
 
 
 def printable(data: bytes | str) -> str:
-    """Return data on one line: what is not printable is escaped, and bytes that are no text are
-    hex.
+    """Return data on one line: characters that are not printable are escaped, and bytes that are
+    not UTF-8 are shown as hexadecimal digits.
     """
     size = len(data)
     if isinstance(data, str):

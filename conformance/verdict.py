@@ -1,4 +1,4 @@
-"""What came out of a case, and out of a run."""
+"""The result of a case, and of a run of all cases."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Verdict(Enum):
 class Result:
     """The outcome of one case.
 
-    seen: what the server did. note: why it is a departure or was not run. seconds: how long it
-    took. transcript: what went over the wire, kept unless the case passed.
+    seen: what the server did. note: why the failure is excused, or why the case was not run.
+    seconds: how long the case took. transcript: what went over the wire, if the case failed.
     """
 
     case: Case
@@ -38,8 +38,9 @@ class Result:
 class Run:
     """All results of one server, in the order of the cases.
 
-    timings: what the handshake of each side told. incomplete: whether cases were left out for a
-    reason other than the tool's patience. warnings: what casts doubt on the results.
+    timings: the numbers of each side's handshake. seconds: how long the run took. incomplete:
+    whether cases were left out for another reason than the tool's patience. warnings: why the
+    results may be wrong.
     """
 
     url: str

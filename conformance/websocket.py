@@ -1,4 +1,4 @@
-"""A raw WebSocket client that can also misbehave: it sends what a case asks, and reads strictly.
+"""A raw WebSocket client that can also misbehave: it sends what a case wants, and reads strictly.
 
 A server that bends the framing (RFC 6455) fails the case that meets it.
 """
@@ -38,12 +38,13 @@ from conformance.transcript import HAPPENED, RECEIVED, SENT, printable
 async def open_websocket(
     connection: Connection, target: str, headers: Headers = (), after: bytes = b""
 ) -> WebSocket | Reply:
-    """Open a WebSocket; an answer that refuses it is returned.
+    """Open a WebSocket, and return it or the answer that refuses it.
 
-    `headers` come on top of the usual ones; `after` is sent in the same write as the request.
+    `headers` are sent besides the usual ones; `after` is sent in the same write as the request.
 
     Raises:
-        NoAnswer, Ended, Broken: there is no answer, or it breaks RFC 6455, section 4.2.2.
+        NoAnswer, Ended: there is no answer.
+        Broken: the answer is no HTTP, or breaks RFC 6455, section 4.2.2.
     """
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     handshake = (
@@ -154,8 +155,8 @@ class WebSocket:
         return "a text or binary frame" if self._kind is None else "a continuation frame"
 
     async def _fill(self, size: int) -> None:
-        # Nothing is taken out of the buffer before a frame is whole: a wait that is given up in the
-        # middle of one loses nothing.
+        # No byte leaves the buffer before the frame is complete: so no byte is lost if a wait is
+        # given up in the middle of a frame.
         while len(self._buffer) < size:
             data = await self.connection.reader.read(65_536)
             if not data:
@@ -187,7 +188,7 @@ class WebSocket:
         return fin, opcode, payload
 
     async def _rest(self) -> bytes:
-        """Return what else has arrived, to show it."""
+        """Return the other bytes that have arrived, for the message of a failure."""
         try:
             async with asyncio.timeout(0.1):
                 return await self.connection.reader.read(LARGEST_HEAD)

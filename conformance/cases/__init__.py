@@ -1,4 +1,4 @@
-"""The cases, by area. Importing this package registers them all."""
+"""The cases, by area. Importing this package registers all of them."""
 
 from conformance.case import Case, registered
 from conformance.cases import (

@@ -1,5 +1,5 @@
-"""Candidates of an upgrade that break its order, are lost, or never finish it
-(Engine.IO v4, "Upgrade").
+"""WebSockets that begin an upgrade and break its order, are lost, or never finish it (Engine.IO v4,
+"Upgrade").
 """
 
 from __future__ import annotations

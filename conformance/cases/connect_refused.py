@@ -1,5 +1,5 @@
-"""CONNECT that is refused or comes too late, and other packets in its place
-(Socket.IO v5, "Connection to a namespace").
+"""CONNECTs that are refused or come too late, and other packets before any CONNECT (Socket.IO v5,
+"Connection to a namespace").
 """
 
 from __future__ import annotations

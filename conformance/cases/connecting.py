@@ -1,13 +1,8 @@
-"""CONNECT that is accepted (Socket.IO v5, "Connection to a namespace")."""
+"""CONNECTs that are accepted (Socket.IO v5, "Connection to a namespace")."""
 
 from __future__ import annotations
 
-from conformance.case import (
-    INTEROP,
-    MUST,
-    SHOULD,
-    case,
-)
+from conformance.case import INTEROP, MUST, SHOULD, case
 from conformance.context import Context
 from conformance.expectations import expect, fail_unless
 from conformance.packets import is_object, read_json, show, split_packet

@@ -1,6 +1,8 @@
-"""Cross-origin requests, for a server that allows every origin, as the official suites ask it to
-("cors": {"origin": "*"}). Browsers enforce the Fetch standard; a server that gets this wrong is
-unreachable from web pages. A server that allows other origins only is tested with --origin.
+"""Requests from pages of other origins. The official suites want a server that allows every origin
+("cors": {"origin": "*"}).
+
+Browsers enforce the Fetch standard; pages of other origins cannot use a server that does not follow
+it. A server that allows certain origins only is tested with --origin.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ FETCH = "Fetch standard, CORS protocol"
 
 
 def foreign(ctx: Context) -> Headers:
-    """Return the header of a request from a page of an origin that the server allows."""
+    """Return the headers of a request from a page of another origin that the server allows."""
     ctx.require(Feature.CORS)
     return (("Origin", ctx.settings.origin),)
 
 
 def preflight_headers(ctx: Context) -> Headers:
-    """Return the headers of a browser's question whether it may send."""
+    """Return the headers of a preflight: a browser asks whether a page may send."""
     return (
         ("Origin", ctx.settings.origin),
         ("Access-Control-Request-Method", "POST"),
@@ -30,7 +32,7 @@ def preflight_headers(ctx: Context) -> Headers:
 
 
 def allowed(ctx: Context, reply: Reply, what: str) -> None:
-    """Expect that a page of the foreign origin may read an answer."""
+    """Expect that a page of the other origin may read an answer; `what` names it in the failure."""
     seen = reply.header("access-control-allow-origin")
     origin = ctx.settings.origin
     fail_unless(

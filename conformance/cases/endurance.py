@@ -1,5 +1,5 @@
-"""Hostile Socket.IO input that a production server must survive. Whatever it does to the client
-that sends it, others are served.
+"""Hostile Socket.IO input that a production server must survive: whatever happens to the client
+that sends it, other clients are served.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RULE = "one client must not harm another"
 
 
 async def survives(ctx: Context, session: WebSocketSession, *packets: Packet) -> None:
-    """Send packets, take what comes for a moment, and expect that others are served."""
+    """Send packets, wait a moment for an answer, and expect that other clients are served."""
     session.send(*packets)
     with contextlib.suppress(Ended, NoAnswer):
         await session.socket.receive(ctx.wait / 2)

@@ -17,7 +17,10 @@ SUITE = "Socket.IO v5, test suite"
 def values(
     id_: str, section: str, what: str, arguments: str, level: Level = MUST, back: str | None = None
 ) -> None:
-    """Add a case: an event with these arguments (JSON, no brackets) comes back the same."""
+    """Add a case: an event with these arguments (JSON, without brackets) comes back the same.
+
+    `what` describes the arguments. `back` is what comes back, if it is not the same.
+    """
 
     async def run(ctx: Context) -> None:
         session = await ctx.join()
@@ -187,7 +190,7 @@ async def names_of_the_language(ctx: Context) -> None:
     await ctx.works(session)
 
 
-@case("SIO-EVENT-025", "official client: events may be told apart by their first characters", MUST)
+@case("SIO-EVENT-025", 'Engine.IO v4, "Packet encoding: WebSocket"', MUST)
 async def two_packets_two_frames(ctx: Context) -> None:
     """`42["message",1]` and `42["message",2]`
 

@@ -1,8 +1,8 @@
 """Pings, pongs, and what follows from their absence (Engine.IO v4, "Heartbeat").
 
-These cases read raw: no ping is answered unless the case says so. Limits are the client's: it gives
-up after pingInterval + pingTimeout without a ping, so a ping may come as late as that, plus the
-tool's own `--wait` for slow networks; it may not come early.
+In these cases no ping is answered unless the case says so. The limits are those of a client: it
+gives up after pingInterval + pingTimeout without a ping. So a ping may come as late as that, plus
+the tool's own `--wait` for slow networks; it may not come early.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from conformance.sessions import PollingSession
 
 HEARTBEAT = 'Engine.IO v4, "Heartbeat"'
 
-# A ping or an end may come this much before its time: the open packet took its time to arrive.
+# A ping or an end may come after this part of its time: the open packet took time to arrive.
 EARLY = 0.85
 
 
 def now() -> float:
-    """Return the time of the clock that waits go by, in seconds."""
+    """Return the time of the event loop's clock, in seconds."""
     return asyncio.get_running_loop().time()
 
 
@@ -305,7 +305,7 @@ async def messages_do_not_replace_pongs(ctx: Context) -> None:
     except Ended:
         return
     except NoAnswer:
-        # It answers nothing any more, and is open all the same.
+        # The server answers no more, and has not closed the WebSocket.
         pass
     raise CaseFailed("a WebSocket that is still open", "it to be closed without pongs")
 

@@ -1,5 +1,7 @@
-"""Requests that break HTTP/1.1: what parsers of different servers read differently is how requests
-are smuggled past a proxy, so they are refused (RFC 9112), and the server goes on.
+"""Requests that break HTTP/1.1 (RFC 9112): the server refuses them, and goes on.
+
+Two parsers may read such a request differently. By that a client could smuggle requests past a
+proxy, so the server must refuse to guess.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from conformance.packets import read_handshake
 
 
 async def refuses(ctx: Context, data: bytes, *, success: bool = False) -> None:
-    """Send bytes and expect an error status or a closed connection, soon; then that others are
-    served. With `success`, a regular answer will do as well: only a hang is wrong.
+    """Send bytes and expect an error status or a closed connection soon, and that other clients are
+    served. With `success` a regular answer passes as well: only no answer is wrong.
     """
     connection = await ctx.connection()
     connection.write(data)
@@ -40,7 +42,7 @@ def add(
     version: str = "HTTP/1.1",
     host: bool = True,
 ) -> None:
-    """Add a case: a request with these header lines is refused."""
+    """Add a case: a request with these header lines is refused; `what` describes it."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.polling()

@@ -1,7 +1,7 @@
-"""The limit that the handshake tells: maxPayload (Engine.IO v4, "Handshake").
+"""The limit of payloads that the handshake tells, maxPayload (Engine.IO v4, "Handshake").
 
-The document has the client keep to it; the official server enforces it, on POST bodies and on
-WebSocket messages alike, and exactly: a payload of the limit's size passes.
+The document tells the client to keep to it. The official server enforces it on POST bodies and on
+WebSocket messages: a payload of exactly this size passes, a larger one does not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from conformance.offer import Feature
 
 MAX_PAYLOAD = 'Engine.IO v4, "Handshake": maxPayload'
 
-# A larger limit than this is not tried out: the default is a million.
+# The largest limit that is tried out, in bytes; the usual one is a million.
 LARGEST = 16_000_000
 TOO_BIG = 1009
 
@@ -120,7 +120,7 @@ async def chunks_above_the_limit(ctx: Context) -> None:
         fail_unless(reply.status >= 400, str(reply), REFUSAL)
     except (Ended, ConnectionError):
         pass
-    # Refused and delivered all the same: nothing may come, whether the session is over or not.
+    # The message must not be delivered although it was refused, whether the session is over or not.
     with contextlib.suppress(Ended, NoAnswer):
         polled = await session.get()
         fail_unless("4xxx" not in polled.text, "the message delivered", "it to be refused")

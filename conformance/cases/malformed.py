@@ -1,8 +1,8 @@
-"""Packets that are none, or may not come from a client (Socket.IO v5, "Packet encoding").
+"""Malformed packets, and packets that a client may not send (Socket.IO v5, "Packet encoding").
 
-Each is sent in a joined namespace and must close the connection: a parser that guesses on reads
-something else than the sender meant. The document says so of events without a non-empty array; of
-other malformed packets the official suite does, by three examples.
+Each is sent in a joined namespace and must close the connection: a parser that goes on and guesses
+reads something else than the sender meant. The document says so of events whose payload is no
+array, or an empty one; the official suite says so of other malformed packets, by three examples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def closes(section: str, level: Level, packet: str, note: str = "", *, suite: bool = False) -> None:
-    """Add a case: this packet closes the connection."""
+    """Add a case: this packet closes the connection; `note` says what is wrong with it."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.join()

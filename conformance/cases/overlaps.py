@@ -1,8 +1,8 @@
 """Two requests of one kind at once, and requests that are given up (Engine.IO v4, "Sending data",
 "Receiving data").
 
-Two connections have no order, so a case first makes sure that the server has read the one request:
-a packet sent on another connection and answered in between.
+Requests on two connections have no order. So a case first makes sure that the server has read one
+request: it sends another on a third connection, and waits for the answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUITE = "Engine.IO v4, test suite"
 
 
 async def parked(session: PollingSession) -> Connection:
-    """Return a GET that the server has read: a POST on another connection was answered since."""
+    """Return a GET that the server has read: a POST that was sent after it was answered."""
     connection = await session.park()
     await session.deliver("3")
     return connection

@@ -1,6 +1,7 @@
-"""Packets that may not come, in a payload (Engine.IO v4, "Packet encoding").
+"""Malformed payloads, and packets that a client may not send over polling (Engine.IO v4, "Packet
+encoding").
 
-The document does not say what a malformed payload does; the official suite does: it closes the
+The document does not say what a malformed payload causes. The official suite does: it closes the
 session. The POST itself may be answered 400, or 200 as the official server does.
 """
 

@@ -1,4 +1,4 @@
-"""What an upgraded session is: on its WebSocket alone (Engine.IO v4, "Upgrade")."""
+"""Sessions after an upgrade: only the WebSocket carries them (Engine.IO v4, "Upgrade")."""
 
 from __future__ import annotations
 

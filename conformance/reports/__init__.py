@@ -1,1 +1,1 @@
-"""The forms of a report: terminal, JSON, JUnit, HTML."""
+"""The forms of a report: for the terminal, JSON, JUnit and HTML."""

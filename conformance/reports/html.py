@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no script, no font, no address."""
+"""The report as one HTML file that needs no other file: no script, no font, no image."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def render(run: Run) -> str:
 
 
 def _failed(run: Run) -> str:
-    """Return links to the failures, which are far down between hundreds of passes."""
+    """Return links to the failures, which stand among hundreds of passes."""
     lines = "".join(
         f'<li><a href="#{result.case.id}">{result.case.id}</a> {escape(result.seen)}</li>\n'
         for result in run.results

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from conformance.verdict import Result, Run, Verdict
 
-# What XML 1.0 cannot hold, not even as a reference.
+# The characters that XML 1.0 does not allow, not even as references.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -1,4 +1,4 @@
-"""The report on a terminal: progress while it runs, failures with a transcript, a table."""
+"""The report on a terminal: progress during the run, then failures, and a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ INCOMPLETE = "incomplete: the server lacks what cases need, or it ended; the exi
 
 
 class Terminal:
-    """Writes to `stream`; a line of progress is kept at the bottom if somebody watches."""
+    """Writes the report to `stream`; if that is a terminal, the last line shows the progress.
+
+    `total` is the number of cases. Without `details` there are no transcripts.
+    """
 
     def __init__(self, stream: TextIO, total: int, *, details: bool = True) -> None:
         self._stream = stream
@@ -24,7 +27,7 @@ class Terminal:
         self._watched = stream.isatty()
 
     def result(self, result: Result) -> None:
-        """Take note of a result, also of a second one for the same case."""
+        """Note a result; a second one for the same case replaces the first."""
         self._done[result.case.id] = result.verdict
         if self._watched:
             failed = sum(verdict is Verdict.FAIL for verdict in self._done.values())

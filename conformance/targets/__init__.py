@@ -1,1 +1,1 @@
-"""Servers with the handlers of the official protocol suites, to test clients and this tool with."""
+"""Servers to test this tool and clients with; they have the handlers of the official suites."""

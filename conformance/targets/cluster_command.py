@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _only(value: str) -> Callable[[str], str]:
-    """Return a reader of an option that has one value yet."""
+    """Return a reader of an option that has only one value so far."""
 
     def read(text: str) -> str:
         if text != value:

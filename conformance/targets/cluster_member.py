@@ -1,8 +1,8 @@
-"""The cluster member: a server whose clients can make it do everything that a cluster has.
+"""The cluster member: a server whose clients can have it use everything that a cluster offers.
 
-`conformance/targets/node/member.mjs` is the same on the official server, so that a test can ask
-both for the same and compare. On `/` and `/side` it has these events; `ack` stands for an
-acknowledgement:
+`conformance/targets/node/member.mjs` does the same with the official server, so that a test can
+send both the same events and compare. On `/` and `/side` the member handles these events; `ack`
+stands for an acknowledgement:
 
     join(rooms, ack) leave(room, ack)  data(object, ack)      whoami(ack)
     fan(rooms, except, payload)        others(room, payload)  fan-local(payload)
@@ -28,9 +28,10 @@ AdapterFactory = Callable[[socketio_min.Namespace], socketio_min.Adapter]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberOptions:
-    """Where the member listens, its cluster, and seconds that clients may be away, if they may.
+    """Where the member listens, and its cluster.
 
-    workers: how many processes it is.
+    adapter, redis: the adapter's name, and the URL of its Redis. recovery: seconds that clients may
+    be away, None without connection state recovery. workers: how many processes the member is.
     """
 
     host: str = "127.0.0.1"
@@ -45,8 +46,8 @@ def make_adapter(options: MemberOptions) -> AdapterFactory | None:
     """Return the adapter that the options name, None for the server's own.
 
     Raises:
-        ImportError: it needs packages that are not installed.
-        UsageError: the URL is none of Redis.
+        ImportError: the adapter needs packages that are not installed.
+        UsageError: it is no URL of Redis.
     """
     if options.adapter == "memory":
         return None
@@ -63,7 +64,10 @@ def make_adapter(options: MemberOptions) -> AdapterFactory | None:
 def make_member(
     adapter: AdapterFactory | None, recovery: float | None = None, node: str | None = None
 ) -> Server:
-    """Return a server with the member's handlers on every namespace; `node` begins its ids."""
+    """Return a server with the member's handlers on each namespace.
+
+    `recovery` is in seconds; the ids of the server's sessions begin with `node`.
+    """
     options: socketio_min.SocketIOOptionValues = {"cors": "*"}
     if node is not None:
         options["node"] = node
@@ -107,7 +111,7 @@ def _register_own(namespace: socketio_min.Namespace) -> None:
 def _select(
     namespace: socketio_min.Namespace, rooms: str | list[str]
 ) -> socketio_min.BroadcastOperator:
-    """Return the sockets of the rooms, of all if there are none."""
+    """Select the sockets of the rooms; all sockets, if there are no rooms."""
     return namespace.to(rooms) if rooms else namespace.except_([])
 
 

@@ -1,8 +1,8 @@
-"""The reference target: the handlers that the official protocol suites expect.
+"""The reference target: a server with the handlers that the official protocol suites expect.
 
-Under `/engine.io/` it echoes every message. Under `/socket.io/` it tells each client its auth
-payload, sends `message` back as `message-back`, and acknowledges `message-with-ack` with what came
-in; `/custom` tells the auth payload only.
+Under `/engine.io/` it echoes every message. Under `/socket.io/` it sends each client its auth
+payload, sends `message` back as `message-back`, and acknowledges `message-with-ack` with the
+event's arguments; in `/custom` it only sends the auth payload.
 """
 
 from __future__ import annotations

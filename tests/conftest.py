@@ -79,6 +79,7 @@ PROGRAMS = {
         "socketio_min/cluster/test_streams_cluster.py",
         "socketio_min/cluster/test_streams_outages.py",
         "socketio_min/cluster/test_streams_recovery.py",
+        "socketio_min/cluster/test_streams_refused.py",
         "socketio_min/cluster/test_transcripts.py",
         "socketio_min/test_client_servers.py",
         "socketio_min/test_client_servers_lost.py",

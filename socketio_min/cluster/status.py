@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from socketio_min.failures import FAILURES, log_failure
 
 ChangeHook = TypeVar("ChangeHook", bound=Callable[[bool], object])
+DropHook = TypeVar("DropHook", bound=Callable[[], object])
 
 
 class ClusterStatus:
@@ -19,7 +20,7 @@ class ClusterStatus:
     ping, which is sent every 5 seconds.
     """
 
-    __slots__ = ("_hooks", "_whole", "connected", "dropped", "lag", "rejected")
+    __slots__ = ("_drop_hooks", "_hooks", "_whole", "connected", "dropped", "lag", "rejected")
 
     def __init__(self, *, connected: bool, whole: ClusterStatus | None = None) -> None:
         """Make a status. The status `whole` counts all that this one counts, too."""
@@ -29,6 +30,7 @@ class ClusterStatus:
         self.rejected = 0
         self.lag = 0.0
         self._hooks: list[Callable[[bool], object]] = []
+        self._drop_hooks: list[Callable[[], object]] = []
 
     def on_change(self, hook: ChangeHook) -> ChangeHook:
         """Call `hook(connected)`, a `def`, each time that `connected` changes; also a decorator."""
@@ -39,9 +41,19 @@ class ClusterStatus:
         """Undo `on_change`."""
         self._hooks.remove(hook)
 
+    def on_drop(self, hook: DropHook) -> DropHook:
+        """Call `hook()`, a `def`, each time that messages are dropped; also a decorator."""
+        self._drop_hooks.append(hook)
+        return hook
+
+    def forget_drop(self, hook: Callable[[], object]) -> None:
+        """Undo `on_drop`."""
+        self._drop_hooks.remove(hook)
+
     def drop(self, messages: int = 1) -> None:
-        """Count messages that do not reach the other servers."""
+        """Count messages that do not reach the other servers, and tell the hooks."""
         self.dropped += messages
+        _call(self._drop_hooks)
         if self._whole is not None:
             self._whole.drop(messages)
 
@@ -81,8 +93,12 @@ class ClusterStatus:
         if connected is self.connected:
             return
         self.connected = connected
-        for hook in [*self._hooks]:
-            try:
-                hook(connected)
-            except FAILURES as error:
-                log_failure(error, "a hook of the cluster's status failed")
+        _call(self._hooks, connected)
+
+
+def _call(hooks: Sequence[Callable[..., object]], *args: object) -> None:
+    for hook in [*hooks]:
+        try:
+            hook(*args)
+        except FAILURES as error:
+            log_failure(error, "a hook of the cluster's status failed")

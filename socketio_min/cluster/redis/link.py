@@ -78,7 +78,8 @@ class Link:
         self._ended: asyncio.Future[str] | None = None
         self._waiting: deque[tuple[bytes, Reply | None]] = deque()
         self._waiting_size = 0
-        self._told_refusal = False
+        # The commands that were refused since the connection was made, and Redis' words for why.
+        self._told_refusals: set[tuple[str, str]] = set()
         # Messages dropped or unanswered since the connection was lost.
         self._lost = 0
         self._subscriptions = Subscriptions(self._subscription_refused)
@@ -175,7 +176,7 @@ class Link:
         assert connection is not None
         assert ended is not None
         self._subscriptions.restore(connection)
-        self._told_refusal = False
+        self._told_refusals.clear()
         if self._lost:
             logger.warning(
                 "Redis at %s is back; %d messages to other servers were lost meanwhile",
@@ -302,14 +303,20 @@ class Link:
     def refuse(self, error: Exception) -> None:
         """Count a message that Redis has refused, because it lacks memory or the user a right."""
         self.status.drop()
-        if not self._told_refusal:
-            self._told_refusal = True
+        if self._is_new_refusal("", error):
             logger.error(
                 "Redis at %s refused a message to other servers (%s); further ones are only "
                 "counted until the next connection",
                 self.address,
                 error,
             )
+
+    def _is_new_refusal(self, command: str, error: Exception) -> bool:
+        """Return whether Redis has not refused the like before on this connection."""
+        kind = command, str(error).partition(" ")[0]
+        is_new = kind not in self._told_refusals
+        self._told_refusals.add(kind)
+        return is_new
 
     # -- subscriptions
 
@@ -373,7 +380,8 @@ class Link:
         return self._connection if self._up.is_set() else None
 
     def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:
-        logger.error("Redis refused %s %r: %s", command, channel, error)
+        if self._is_new_refusal(command, error):
+            logger.error("Redis refused %s %r, and perhaps others: %s", command, channel, error)
 
     def _pushed(self, push: list[Any]) -> None:
         self._subscriptions.take(push)

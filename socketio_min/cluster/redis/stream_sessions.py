@@ -108,6 +108,8 @@ class StreamSessions:
         self._given: deque[int] = deque(maxlen=MAX_GIVEN)
         # What was written of sessions whose clients are connected here, by their private ids.
         self._written: dict[str, bytes] = {}
+        # Why Redis has refused commands, in the first words of its errors.
+        self._told_refusals: set[str] = set()
 
     def enter(self, socket_id: str) -> None:
         """Note that a socket gets events from now on, or that it has joined rooms."""
@@ -213,7 +215,12 @@ class StreamSessions:
         """Tell of a session that nobody has taken out."""
         await asyncio.sleep(recovery.max_disconnection)
         key = self._prefix + session.pid
-        deleted = await self._link.call("EVAL", _DELETE_IF_SAME, 1, key, value, key=key)
+        try:
+            deleted = await self._link.call("EVAL", _DELETE_IF_SAME, 1, key, value, key=key)
+        except RedisRefused as error:
+            # Nobody knows whether the session was taken out.
+            self._refused(error)
+            return
         if not deleted or recovery.expired is None:
             return
         try:
@@ -243,9 +250,18 @@ class StreamSessions:
         try:
             async with asyncio.timeout(RESTORE_TIMEOUT):
                 return await self._restore(pid, offset)
-        except (PacketError, RedisRefused, TimeoutError, binascii.Error) as error:
+        except RedisRefused as error:
+            self._refused(error)
+        except (PacketError, TimeoutError, binascii.Error) as error:
             logger.debug("a session could not be restored: %s", error)
-            return None
+        return None
+
+    def _refused(self, error: RedisRefused) -> None:
+        """Log that Redis refused a command, once for each kind of error."""
+        kind = str(error).partition(" ")[0]
+        if kind not in self._told_refusals:
+            self._told_refusals.add(kind)
+            logger.error("Redis refuses what sessions need: %s", error)
 
     async def _restore(self, pid: str, offset: str | None) -> Taken | None:
         if len(pid) > MAX_PID:

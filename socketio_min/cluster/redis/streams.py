@@ -169,6 +169,7 @@ class RedisStreamsAdapter(ClusterAdapter):
     async def start(self) -> None:
         link = self._hub.link
         link.status.on_change(self._changed)
+        link.status.on_drop(self.give_up)
         subscribe = link.subscribe_shard if self._sharded else link.subscribe
         subscribe(self._channel, self._take)
         subscribe(self._own_channel, self._take)
@@ -182,6 +183,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         await self._sessions.close()
         await self._hub.close(self._namespace.name, self)
         link.status.forget(self._changed)
+        link.status.forget_drop(self.give_up)
 
     async def server_count(self) -> int:
         link = self._hub.link
@@ -257,7 +259,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         message = Broadcast(sent.args, sent.options)
         # Names and values are checked even if nobody gets the event.
         event_packets(self._namespace, sent.args)
-        if self.status.connected and self._reader.began.is_set():
+        if self.status.connected and self._reader.reads:
             self._number += 1
             if self._append(message, "n", str(self._number)):
                 self._sent[self._number] = sent
@@ -270,12 +272,18 @@ class RedisStreamsAdapter(ClusterAdapter):
         if connected:
             self._sessions.connected()
         else:
-            # Nobody knows whether these events will come back: local clients get them now, without
-            # an offset.
-            sent, self._sent = self._sent, {}
-            self._sessions.give(sent)
-            for one in sent.values():
-                self._deliver(one, None)
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Give local clients the events that are on their way, without an offset: nobody knows
+        whether they will come back.
+
+        So it is when Redis is away, has refused something, or does not let the stream be read.
+        """
+        sent, self._sent = self._sent, {}
+        self._sessions.give(sent)
+        for one in sent.values():
+            self._deliver(one, None)
 
     def _deliver(self, sent: _Sent, entry_id: str | None) -> None:
         """Give an event to the sockets of this server."""
@@ -306,6 +314,9 @@ class RedisStreamsAdapter(ClusterAdapter):
         """Do what an entry says; with recovery that may be an event of this server's own."""
         number = entry.number
         if number is not None and entry.fields.get(b"uid") == self.uid.encode():
+            while (first := next(iter(self._sent), number)) < number:
+                # It was taken out of the stream before it was read.
+                self._deliver(self._sent.pop(first), None)
             sent = self._sent.pop(number, None)
             if sent is not None:
                 self._deliver(sent, entry.id)

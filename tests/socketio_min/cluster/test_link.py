@@ -230,8 +230,10 @@ async def test_a_user_without_the_right_is_told(
     redis.command("ACL", "SETUSER", "bob", "on", ">x", "+@all", "resetchannels")
     async with linked(f"redis://bob:x@127.0.0.1:{redis.port}") as link:
         link.subscribe(b"c", Inbox())
+        link.subscribe(b"d", Inbox())
         await link.settle()
-        assert "Redis refused SUBSCRIBE b'c'" in caplog.text
+        assert "Redis refused SUBSCRIBE b'c', and perhaps others: NOPERM" in caplog.text
+        assert "b'd'" not in caplog.text
         with pytest.raises(RedisRefused, match="ERR unknown command"):
             await link.call("NONSENSE")
 

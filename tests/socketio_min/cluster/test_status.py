@@ -14,3 +14,19 @@ def test_what_a_part_counts_is_counted_of_the_whole() -> None:
     parts[1].measure(0.25)
     assert [one.dropped for one in (*parts, whole)] == [1, 2, 3]
     assert [one.lag for one in (*parts, whole)] == [0.0, 0.25, 0.25]
+
+
+def test_who_asks_is_told_of_what_is_dropped() -> None:
+    whole = ClusterStatus(connected=True)
+    part = ClusterStatus(connected=True, whole=whole)
+    told: list[int] = []
+
+    @whole.on_drop
+    def note() -> None:
+        told.append(whole.dropped)
+
+    part.drop(2)
+    whole.drop()
+    whole.forget_drop(note)
+    whole.drop()
+    assert told == [2, 3]

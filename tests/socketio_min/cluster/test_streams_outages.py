@@ -112,6 +112,7 @@ async def test_local_clients_are_reached_while_redis_is_away() -> None:
             assert await here.client.receive() == '42["without Redis"]'
             server.start()
             await until(lambda: a.io.cluster.connected and b.io.cluster.connected)
+            await until(lambda: readers(a)["socket.io"].reads)
             assert await there.event() == ["without Redis"]
             a.io.emit("again")
             assert await here.event() == ["again"]
@@ -240,6 +241,9 @@ class Notes:
     def take_entry(self, entry: wire.Entry) -> None:
         self.entries.append(entry)
 
+    def give_up(self) -> None:
+        """Nothing is on its way."""
+
 
 async def test_a_namespace_may_come_back_before_it_has_gone(redis: RedisServer) -> None:
     hub = StreamHub(parse_url(redis.url), "a stream", 1, 100)
@@ -324,5 +328,6 @@ async def test_a_stream_that_cannot_be_read_is_told(
             await until(lambda: "does not let the stream socket.io be read" in caplog.text)
             server.command("DEL", "socket.io")
             _, here = await arrive(a)
+            await until(lambda: readers(a)["socket.io"].reads)
             a.io.emit("y")
             assert await here.event() == ["y"]

@@ -75,7 +75,7 @@ export interface ClientEvents {
   "history:restore": { payload: HistoryRestorePayload; result: HistoryRestoreResult };
   /** List what was deleted in the last 30 days, 200 at once unless the payload asks for more. */
   "bin:list": { payload: ProjectPagePayload; result: BinResult };
-  /** Take a file or folder out of the bin again. Refused if something is at its path. */
+  /** Take a file or folder out of the bin again. Refused if something is at its path. If it cannot be written to the directory of a mirrored project, all of it stays in the bin. */
   "bin:restore": { payload: BinRestorePayload; result: BinRestoreResult };
   /** Copy a file or a folder, as it is now with all that was typed. Refused if something is at the new path. If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`. */
   "file:copy": { payload: FileCopyPayload; result: FileCopyResult };

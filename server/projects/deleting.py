@@ -7,11 +7,13 @@ What other programs delete in a mirrored directory is not in the bin.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
 from server.api.envelope import timestamp
+from server.api.errors import EventError
 from server.api.paths import is_within, normal
 from server.api.records import Deletion
 from server.api.services import Call
@@ -127,7 +129,10 @@ async def list_deletions(call: Call[ProjectPagePayload]) -> BinResult:
 
 
 async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
-    """Take a file or folder out of the bin again. Refused if something is at its path."""
+    """Take a file or folder out of the bin again. Refused if something is at its path.
+
+    If it cannot be written to the directory of a mirrored project, all of it stays in the bin.
+    """
     payload, services, store = call.payload, call.services, call.store
     project_id = payload.project_id
     deleted = await store.bin.find(project_id, payload.deletion_id)
@@ -139,24 +144,43 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
         services.locks.check_within(connection, project_id, [path], call.socket.id)
 
     check_locks()
-    async with services.workspace.changing_many(project_id) as unwritten:
+    # Until the directory has the files, so has the bin.
+    keeps = services.workspace.mirrors(project_id)
+    restored: Sequence[Change] = ()
+    try:
+        async with services.workspace.changing_many(project_id) as unwritten:
 
-        def check(connection: Connection, changes: Collection[Change]) -> None:
-            check_locks(connection)
-            unwritten.expect(changes)
+            def check(connection: Connection, changes: Collection[Change]) -> None:
+                check_locks(connection)
+                unwritten.expect(changes)
 
-        async with store.bin.restore(
-            project_id,
-            payload.deletion_id,
-            target,
-            user_id=call.user.id,
-            now=timestamp(),
-            check=check,
-        ) as done:
-            await telling.leave(call, done.result)
-            done.let_go()
-            await telling.tell(call, done.result)
-    return BinRestoreResult(path, len(done.result))
+            async with store.bin.restore(
+                project_id,
+                payload.deletion_id,
+                target,
+                user_id=call.user.id,
+                now=timestamp(),
+                keeps=keeps,
+                check=check,
+            ) as done:
+                restored = done.result
+                await telling.leave(call, restored)
+                done.let_go()
+                await telling.tell(call, restored)
+    except EventError as error:
+        if not restored:
+            raise
+        await services.workspace.take_back(project_id, restored)
+        raise EventError(
+            error.code,
+            f"{error.message}: nothing was restored, and it is still in the bin. See to what is in "
+            "the way, or choose a newPath, and restore it again",
+        ) from error
+    if keeps:
+        # A deletion that is left in the bin beside its files does no harm.
+        with suppress(EventError):
+            await store.bin.forget(project_id, payload.deletion_id)
+    return BinRestoreResult(path, len(restored))
 
 
 def _since() -> str:

@@ -132,6 +132,9 @@ class SharedWorkspace:
     async def move(self, _project_id: str, _source: str, _target: str, *, overwrite: bool) -> None:
         """Take note of what clients have moved: it is in the database."""
 
+    async def take_back(self, _project_id: str, _made: Sequence[Change]) -> None:
+        """Do nothing: what clients make does not fail because of the directory."""
+
     # -- while this server does the task
 
     async def _run(self, tree: Tree) -> None:

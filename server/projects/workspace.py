@@ -234,6 +234,23 @@ class Workspace:
                 f"path {source!r} cannot be moved in the workspace: {error.strerror}",
             ) from error
 
+    async def take_back(self, project_id: str, made: Sequence[Change]) -> None:
+        """Delete files that a client has made and that cannot all be written, as far as they are
+        still as they were made.
+        """
+        tree = self._tree
+        if tree is None or project_id != PROJECT_ID:
+            return
+        store = self._services.store.of(PROGRAM.id)
+        for start in range(0, len(made), _AT_ONCE):
+            part = {one.path: one.file for one in made[start : start + _AT_ONCE]}
+            async with self._turns.of(part):
+                present = await store.files.at(PROJECT_ID, part)
+                paths = [path for path, file in part.items() if present.get(path) == file]
+                await asyncio.to_thread(_delete_all, tree, paths)
+                while paths:
+                    paths = paths[await self._reconcile(tree, paths) :]
+
     # -- from the directory to the clients
 
     async def _watch(self, tree: Tree) -> None:
@@ -323,6 +340,16 @@ class Workspace:
             # What users were typing is merged with what the other program has written.
             await asyncio.to_thread(tree.write, path, text.encode(), new=False)
         return len(found)
+
+
+def _delete_all(tree: Tree, paths: Iterable[str]) -> None:
+    """Delete these files, as far as that is possible."""
+    unsettled: set[str] = set()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            tree.delete(path, unsettled=unsettled)
+    with contextlib.suppress(OSError):
+        tree.settle(unsettled)
 
 
 def _write_all(

@@ -85,10 +85,12 @@ def restore(
     *,
     user_id: str,
     now: str,
+    keeps: bool,
     done: Callable[[Collection[Change]], object],
 ) -> Steps[list[Change]]:
     """Put the files of a deletion back: to the path that they had, or to `target`. Return the
-    changes. `done` is called with them in the last step, and may raise to refuse all of it.
+    changes. `done` is called with them in the last step, and may raise to refuse all of it. With
+    `keeps` the deletion stays in the bin as well, until `forget`.
 
     Raises:
         EventError: it is not there (`NOT_FOUND`), or something else is at its path
@@ -113,10 +115,21 @@ def restore(
     contents.check_project_limits(*sums)
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
-    _remove(connection, [deletion_id])
+    if not keeps:
+        _remove(connection, [deletion_id])
     files = [found[one] for one in sorted(found)]
     done(files)
     return files
+
+
+def forget(connection: Connection, project_id: str, deletion_id: str) -> None:
+    """Take a deletion out of the bin.
+
+    Raises:
+        EventError: it is not there (`NOT_FOUND`).
+    """
+    deletion(connection, project_id, deletion_id)
+    _remove(connection, [deletion_id])
 
 
 def deletion(connection: Connection, project_id: str, deletion_id: str) -> Deletion:

@@ -67,6 +67,7 @@ class Bin:
         *,
         user_id: str,
         now: str,
+        keeps: bool,
         check: CheckMany,
     ) -> AbstractAsyncContextManager[Done[list[Change]]]:
         """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`. The
@@ -74,9 +75,20 @@ class Bin:
         """
         return self._desk.in_steps(
             lambda c: bins.restore(
-                c, project_id, deletion_id, target, user_id=user_id, now=now, done=partial(check, c)
+                c,
+                project_id,
+                deletion_id,
+                target,
+                user_id=user_id,
+                now=now,
+                keeps=keeps,
+                done=partial(check, c),
             )
         )
+
+    async def forget(self, project_id: str, deletion_id: str) -> None:
+        """Take a deletion that was restored out of the bin; see `bins.forget`."""
+        await self._desk.run(lambda c: bins.forget(c, project_id, deletion_id))
 
     async def expire(self, since: str) -> bool:
         """Forget some deletions from before a time; see `bins.expire`."""

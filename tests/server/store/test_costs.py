@@ -100,6 +100,11 @@ def _invited(connection: SqliteSession, work: Callable[[], Any]) -> Any:
     return work()
 
 
+def _thrown(connection: SqliteSession, work: Callable[[], Any]) -> Any:
+    bins.throw_file(connection, "p0", deletion("src/00007"))
+    return work()
+
+
 def _decided(connection: SqliteSession) -> bool:
     messages.add(connection, "p0", ANSWER)
     return messages.decide(connection, "p0", "r", "action-1", Decision("accepted", ADA))
@@ -137,6 +142,7 @@ SMALL: dict[str, Callable[[SqliteSession], Any]] = {
         bins.throw_file(c, "p0", deletion("src/00007")),
         bins.deletion(c, "p0", "new"),
     ),
+    "bins.forget": lambda c: _thrown(c, lambda: bins.forget(c, "p0", "new")),
     "bins.authors": lambda c: bins.authors(c, "p0", "new", 20),
     "bins.deletions": lambda c: bins.deletions(c, "p0", "", 2**53, 100),
     "bins.expire": lambda c: bins.expire(c, "2026"),

@@ -53,7 +53,7 @@ FOLDERS: dict[str, Callable[[SqliteSession], Any]] = {
 BINS: dict[str, Callable[[SqliteSession], Any]] = {
     "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda _: None),
     "bins.restore": lambda c: bins.restore(
-        c, "p0", "new", "new", user_id="ada", now="", done=lambda _: None
+        c, "p0", "new", "new", user_id="ada", now="", keeps=False, done=lambda _: None
     ),
 }
 

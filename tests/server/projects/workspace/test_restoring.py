@@ -57,6 +57,50 @@ async def test_a_restoration_that_cannot_be_written_is_undone(
     assert ("file:deleted", "b") in heard_of
 
 
+@pytest.mark.parametrize("at_once", [1, 100])
+@pytest.mark.parametrize(
+    ("deleted", "blocked"), [("lib", "lib/b"), ("lib/b/c", "lib/b/c"), ("lib/a", "lib/a")]
+)
+async def test_a_deletion_that_cannot_be_written_stays_in_the_bin(
+    client: Client,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deleted: str,
+    blocked: str,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(unwritten, "AT_ONCE", at_once)
+    for path in ("lib/a", "lib/b/c", "lib/d"):
+        await client.ask("file:change", change(path, "created", content=path))
+    before = await files(client)
+    gone = await client.ask("file:delete", {**PROJECT, "filePath": deleted})
+    after = await files(client)
+    in_bin = await client.ask("bin:list", PROJECT)
+    if (directory / blocked).is_dir():
+        (directory / blocked).rmdir()
+    # A link is in the place of a file or of a folder.
+    (directory / blocked).symlink_to(directory / "src")
+    restore = {**PROJECT, "deletionId": gone["deletionId"]}
+    error = (await client.ask("bin:restore", restore))["error"]
+    assert error["code"] == "STORAGE_ERROR"
+    assert error["message"].startswith(f"file {blocked if deleted != 'lib' else 'lib/b/c'!r}")
+    assert error["message"].endswith(
+        ": nothing was restored, and it is still in the bin. See to what is in the way, or choose "
+        "a newPath, and restore it again"
+    )
+    # Nothing has changed on either side.
+    assert await files(client) == after
+    assert await client.ask("bin:list", PROJECT) == in_bin
+    for path in before:
+        assert (directory / path).is_file() == (path in after)
+    assert [path.name for path in (directory / "src").iterdir()] == ["main.py"]
+    (directory / blocked).unlink()
+    assert (await client.ask("bin:restore", restore))["ok"]
+    assert await files(client) == before
+    assert all((directory / path).is_file() for path in before)
+    assert (await client.ask("bin:list", PROJECT))["deletions"] == []
+
+
 async def test_an_old_version_brings_back_nothing_that_is_out_of_reach(
     application: Application, client: Client, directory: Path
 ) -> None:

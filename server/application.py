@@ -43,21 +43,19 @@ from server.http.workers_metrics import WorkersMetrics
 from server.live.cluster_presence import ClusterPresence
 from server.live.presence_table import Presence
 from server.live.typing_indicators import TypingIndicators
+from server.locks import asking
+from server.locks.lock_keeper import LockKeeper
+from server.locks.lock_requests import LockRequests
+from server.locks.lock_table import Locks
+from server.locks.shared_locks import SharedLocks
 from server.people import notifications
 from server.people.directory import Directory
 from server.people.room_access import project_room
 from server.people.sockets import Sockets
-from server.projects import asking
-from server.projects.downloading import ADDRESS
-from server.projects.lock_keeper import LockKeeper
-from server.projects.lock_requests import LockRequests
-from server.projects.lock_table import Locks
-from server.projects.shared_locks import SharedLocks
-from server.projects.shared_workspace import SharedWorkspace
-from server.projects.tickets import Tickets
+from server.projects.download_links import ADDRESS
+from server.projects.download_tickets import Tickets
 from server.projects.untold import Untold
 from server.projects.upload_table import Uploads
-from server.projects.workspace import Workspace
 from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreError
@@ -66,6 +64,8 @@ from server.store.link import HOUSEKEEPING, WORKSPACE, Lease
 from server.store.reaching import AWAY, reach
 from server.store.store import Store
 from server.tuning import Tuning
+from server.workspace.shared_workspace import SharedWorkspace
+from server.workspace.workspace import Workspace
 from socketio_min import Server, Socket
 
 logger = logging.getLogger("server")

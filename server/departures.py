@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from server.api.services import Call, Services
+from server.locks import lock_news
 from server.people.room_access import projects_of
-from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.held_locks import Held
 from socketio_min import Socket

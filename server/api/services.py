@@ -22,18 +22,18 @@ from server.documents.open_documents import Key, OpenDocuments
 from server.live.cluster_presence import ClusterPresence
 from server.live.presence_table import Presence
 from server.live.typing_indicators import TypingIndicators
+from server.locks.lock_keeper import LockKeeper
+from server.locks.lock_requests import LockRequests
 from server.people.directory import Directory
 from server.people.sockets import Sockets
-from server.projects.lock_keeper import LockKeeper
-from server.projects.lock_requests import LockRequests
-from server.projects.tickets import Tickets
+from server.projects.download_tickets import Tickets
 from server.projects.untold import Untold
-from server.projects.unwritten import Unwritten
 from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
 from server.store.store import Store
+from server.workspace.unwritten import Unwritten
 from socketio_min import Server, Socket
 
 P = TypeVar("P")

@@ -22,8 +22,8 @@ from server.api.people_announcements import ProjectDeleted
 from server.api.records import Project, Role
 from server.api.services import Services
 from server.api.socket_announcements import AuthLoggedOut
+from server.locks import lock_news
 from server.people.room_access import project_room, projects_of
-from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.accounts import StoredSession
 

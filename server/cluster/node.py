@@ -19,7 +19,7 @@ from server.api.errors import EventError
 from server.api.services import Services
 from server.cluster.changes import Changes
 from server.cluster.membership import Membership
-from server.projects import lock_news
+from server.locks import lock_news
 from server.store.engine import Engine
 from server.store.held_locks import Held
 from server.store.link import Lease

@@ -17,11 +17,11 @@ from server.api.records import Notification, User
 from server.api.services import Services
 from server.api.types import Id, Path, Secret
 from server.documents import replacing
+from server.locks import asking, lock_news
 from server.people import notifications
 from server.people.room_access import project_room
-from server.projects import asking, lock_news
+from server.projects.download_tickets import Ticket
 from server.projects.projects import depart
-from server.projects.tickets import Ticket
 from server.store.held_locks import Held
 from socketio_min import Socket
 from socketio_min.cluster.cluster_adapter import ClusterAdapter

@@ -8,7 +8,7 @@ from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
 from server.api.types import ProjectPagePayload
 from server.documents import editing
-from server.projects import asking, locks
+from server.locks import asking, locking
 
 # Each event notifies somebody.
 _ASK: Final = Rate("ask", burst=10, per_second=0.2)
@@ -40,23 +40,23 @@ EDITING: Final = (
     ),
     EventSpec(
         name="file:lock",
-        payload=locks.LockPayload,
-        handler=locks.lock,
-        result=locks.LockResult,
+        payload=locking.LockPayload,
+        handler=locking.lock,
+        result=locking.LockResult,
         access=Access.EDITOR,
     ),
     EventSpec(
         name="file:unlock",
-        payload=locks.UnlockPayload,
-        handler=locks.unlock,
-        result=locks.UnlockResult,
+        payload=locking.UnlockPayload,
+        handler=locking.unlock,
+        result=locking.UnlockResult,
         access=Access.VIEWER,
     ),
     EventSpec(
         name="file:locks",
         payload=ProjectPagePayload,
-        handler=locks.list_locks,
-        result=locks.LocksResult,
+        handler=locking.list_locks,
+        result=locking.LocksResult,
         access=Access.VIEWER,
     ),
     EventSpec(

@@ -7,7 +7,7 @@ from typing import Final
 from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
 from server.api.types import ProjectPagePayload
-from server.projects import deleting, downloading, files, history, moving, transfers
+from server.projects import binary_files, deleting, download_links, files, history, moving
 
 # A folder of thousands of files is uploaded as fast as others still have their turns.
 _UPLOAD: Final = Rate("upload", burst=100, per_second=50)
@@ -40,24 +40,24 @@ FILES: Final = (
     ),
     EventSpec(
         name="file:upload",
-        payload=transfers.FileUploadPayload,
-        handler=transfers.upload,
-        result=transfers.FileUploadResult,
+        payload=binary_files.FileUploadPayload,
+        handler=binary_files.upload,
+        result=binary_files.FileUploadResult,
         access=Access.EDITOR,
         rate=_UPLOAD,
     ),
     EventSpec(
         name="file:download",
-        payload=transfers.FileDownloadPayload,
-        handler=transfers.download,
-        result=transfers.FileDownloadResult,
+        payload=binary_files.FileDownloadPayload,
+        handler=binary_files.download,
+        result=binary_files.FileDownloadResult,
         access=Access.VIEWER,
     ),
     EventSpec(
         name="download:create",
-        payload=downloading.DownloadCreatePayload,
-        handler=downloading.create,
-        result=downloading.DownloadResult,
+        payload=download_links.DownloadCreatePayload,
+        handler=download_links.create,
+        result=download_links.DownloadResult,
         access=Access.VIEWER,
         rate=_DOWNLOAD,
     ),

@@ -17,7 +17,7 @@ from server.api import node_events
 from server.api.paths import normal
 from server.api.records import File
 from server.api.services import Services
-from server.projects.tickets import Ticket
+from server.projects.download_tickets import Ticket
 from server.projects.zipping import Archive
 from server.store.parts import PART
 from server.store.store import Store

@@ -19,10 +19,10 @@ from server.api.records import Deletion
 from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
+from server.locks.lock_checks import check_taking
 from server.projects import telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce
-from server.projects.lock_checks import check_taking
 from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.files import deletion

@@ -45,6 +45,7 @@ from server.api.types import Id, Line, Note, PagePayload, Payload, ProjectPayloa
 from server.api.validation import read
 from server.live import presence
 from server.live.typing import stop_typing
+from server.locks import lock_news, locking
 from server.people.room_access import (
     check_room_limit,
     project_room,
@@ -52,7 +53,6 @@ from server.people.room_access import (
     sockets_room,
     user_room,
 )
-from server.projects import lock_news, locks
 from server.projects.files import FILES
 from server.store import messages
 from server.store.held_locks import Held
@@ -208,7 +208,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     # Asked at the same time, so that the store may answer both in one transaction.
     (project, files, chat), held = await asyncio.gather(
         call.store.projects.overview(project_id, FILES, messages.HISTORY),
-        locks.page(services.locks, project_id, None, None),
+        locking.page(services.locks, project_id, None, None),
     )
     project = found(project, project_id)
     role = services.directory.role(project_id, call.user.id)

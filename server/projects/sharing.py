@@ -10,9 +10,9 @@ from server.api.people_announcements import ProjectCreated, ProjectDeleted
 from server.api.records import About, Notification, Project, Role
 from server.api.services import Call
 from server.api.types import Id, ProjectPayload
+from server.locks import lock_news
 from server.people import notifications
 from server.people.room_access import project_room, sockets_room
-from server.projects import lock_news
 from server.projects.projects import (
     ProjectLeaveResult,
     ProjectResult,

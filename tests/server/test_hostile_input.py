@@ -31,8 +31,8 @@ FILES = ("test_hostile_identity.py", "test_hostile_input.py")
 ELSEWHERE = {
     "A04": "accounts/test_auth.py::test_sessions_that_are_over_cannot_be_told_apart",
     "A05": "accounts/test_auth.py::test_attempts_at_once_know_of_each_other",
-    "A12": "projects/test_locks.py::test_a_user_holds_so_many_locks",
-    "A13": "projects/test_locks.py::test_a_token_that_is_gone_changes_nothing",
+    "A12": "locks/test_locking.py::test_a_user_holds_so_many_locks",
+    "A13": "locks/test_locking.py::test_a_token_that_is_gone_changes_nothing",
     "A16": "test_logs.py::test_a_record_is_one_line_of_text",
     "A25": "live/test_typing.py::test_it_ends_by_itself",
     "A26": "projects/test_sharing.py::test_deleting_takes_everything_along",
@@ -80,7 +80,7 @@ async def test_a14_paths_that_lead_astray(tmp_path: Path) -> None:
     """Percent signs are letters here, and so are the names that only Windows reserves.
 
     Nothing decodes or opens them as something else. On the disk:
-    tests/server/projects/test_tree.py.
+    tests/server/workspace/test_directory_tree.py.
     """
     async with staged(tmp_path) as stage:
         for path in REFUSED_PATHS:

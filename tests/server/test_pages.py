@@ -15,8 +15,9 @@ import pytest
 from server.api.records import ChatMessage, Member, Project, Role, User, Version
 from server.application import Application
 from server.live import batches, presence
+from server.locks import locking
 from server.people.notifications import personal
-from server.projects import locks, projects
+from server.projects import projects
 from server.store import contents, membership, messages, notices, snapshots
 from server.store import pages as pages_of_the_store
 from server.store.connection import Connection
@@ -201,7 +202,7 @@ async def test_joining_brings_the_first_page(
 async def test_locks_and_people_come_in_pages(
     application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "LOCKS", 2)
+    monkeypatch.setattr(locking, "LOCKS", 2)
     monkeypatch.setattr(presence, "PRESENT", 2)
     clients = [await connect() for _ in range(5)]
     for number, client in enumerate(clients):

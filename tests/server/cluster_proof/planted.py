@@ -13,7 +13,7 @@ from typing import Any
 from server.__main__ import main
 from server.api.services import Call
 from server.live.cluster_presence import ClusterPresence
-from server.projects import shared_locks
+from server.locks import shared_locks
 from server.store import locks, talk
 
 RARELY = 5

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from server.api.records import Project
-from server.projects.mirrored_project import PROGRAM, PROJECT_ID
 from server.store import contents, files, membership, mirrored, parts
 from server.store.connection import Connection
 from server.store.documents import Documents
 from server.store.mirrored import Compared, OtherMirror
 from server.store.postgres import Postgres
 from server.store.taking_over import take_over
+from server.workspace.mirrored_project import PROGRAM, PROJECT_ID
 from tests.effort import examples
 from tests.server.databases import undone
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.api.paths import is_within
-from server.projects.path_turns import PathTurns
+from server.workspace.path_turns import PathTurns
 from tests.effort import examples
 
 PATHS = st.sets(st.sampled_from(["a", "b", "c", "a/b", "a/b/c", "ab"]))

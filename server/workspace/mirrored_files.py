@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from server.api.errors import EventError
 from server.api.paths import bounds, normal
-from server.projects.left_out import NO_FILE, TOO_LONG, TWICE, LeftOut, left_out_part
-from server.projects.mirror_rules import refusal
-from server.projects.tree import Tree, composed
 from server.store import contents
 from server.store.engine import StoreError
+from server.workspace.directory_tree import Tree, composed
+from server.workspace.left_out import NO_FILE, TOO_LONG, TWICE, LeftOut, left_out_part
+from server.workspace.mirror_rules import refusal
 
 if TYPE_CHECKING:
     import watchfiles

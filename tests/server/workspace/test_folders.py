@@ -16,11 +16,12 @@ import pytest
 
 from server.api.services import Call
 from server.application import Application
-from server.projects import telling, unwritten
-from server.projects.workspace import Workspace
+from server.projects import telling
 from server.store.contents import Change
-from tests.server.projects.workspace.asking import PROJECT, change, files, mirror_of
+from server.workspace import unwritten
+from server.workspace.workspace import Workspace
 from tests.server.wire import Client
+from tests.server.workspace.asking import PROJECT, change, files, mirror_of
 from tests.waiting import patient, until
 
 FOLDER = {**PROJECT, "filePath": "lib"}

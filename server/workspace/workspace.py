@@ -25,10 +25,12 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.services import Services
-from server.projects.left_out import LeftOut
-from server.projects.mirror_rules import refusal
-from server.projects.mirrored_files import all_files, expanded, read_some, survey
-from server.projects.mirrored_project import (
+from server.store.contents import Change
+from server.workspace.directory_tree import Tree
+from server.workspace.left_out import LeftOut
+from server.workspace.mirror_rules import refusal
+from server.workspace.mirrored_files import all_files, expanded, read_some, survey
+from server.workspace.mirrored_project import (
     PROGRAM,
     PROJECT_ID,
     add_project,
@@ -38,10 +40,8 @@ from server.projects.mirrored_project import (
     told,
     watched,
 )
-from server.projects.path_turns import PathTurns
-from server.projects.tree import Tree
-from server.projects.unwritten import Unwritten
-from server.store.contents import Change
+from server.workspace.path_turns import PathTurns
+from server.workspace.unwritten import Unwritten
 
 logger = logging.getLogger("server.workspace")
 

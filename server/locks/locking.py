@@ -19,8 +19,8 @@ from server.api.records import Lock, LockType
 from server.api.services import Call
 from server.api.types import Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import position
+from server.locks.lock_keeper import LockKeeper
 from server.people.room_access import project_room
-from server.projects.lock_keeper import LockKeeper
 
 LOCKS: Final = 200
 """Locks that one answer lists, if the client does not say how many."""

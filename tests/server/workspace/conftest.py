@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from server.application import Application
-from tests.server.projects.workspace.asking import PROJECT
 from tests.server.running import running
 from tests.server.wire import Client, connected
+from tests.server.workspace.asking import PROJECT
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from server.api.envelope import timestamp
 from server.api.paths import normal
 from server.api.services import Call
 from server.api.types import Path, ProjectPayload, Record
-from server.projects.tickets import SECONDS, Ticket
+from server.projects.download_tickets import SECONDS, Ticket
 
 ADDRESS: Final = "/download"
 

@@ -15,11 +15,11 @@ from server.documents import replacing
 from server.documents.saving import announcement_of, heard, is_over
 from server.people.room_access import project_room
 from server.projects.files import TOLD_AT_ONCE
-from server.projects.mirror_rules import refusal
-from server.projects.mirrored_files import changed_paths
-from server.projects.tree import Tree
 from server.store.document_records import Replaced
 from server.store.engine import StoreError
+from server.workspace.directory_tree import Tree
+from server.workspace.mirror_rules import refusal
+from server.workspace.mirrored_files import changed_paths
 
 PROJECT_ID: Final = "workspace"
 PROGRAM: Final = User("workspace", "workspace")

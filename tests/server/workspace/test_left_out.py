@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from server.projects.tree import Tree
-from tests.server.projects.workspace.asking import PROJECT, change, files, heard, mirror_of
+from server.workspace.directory_tree import Tree
 from tests.server.running import running
 from tests.server.wire import Client, connected
+from tests.server.workspace.asking import PROJECT, change, files, heard, mirror_of
 
 
 @pytest.mark.parametrize(

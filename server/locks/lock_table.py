@@ -14,7 +14,7 @@ from itertools import islice
 from server.api.envelope import timestamp
 from server.api.paths import moved
 from server.api.records import Lock, LockType, User
-from server.projects.lock_keeper import Then
+from server.locks.lock_keeper import Then
 from server.store.connection import Connection
 from server.store.held_locks import (
     GRANTS_OF_A_START,

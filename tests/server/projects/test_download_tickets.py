@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from server.api.errors import EventError
-from server.projects.tickets import AT_ONCE, AT_ONCE_OF_ONE, MOST, MOST_OF_ONE, Ticket, Tickets
+from server.projects.download_tickets import (
+    AT_ONCE,
+    AT_ONCE_OF_ONE,
+    MOST,
+    MOST_OF_ONE,
+    Ticket,
+    Tickets,
+)
 
 
 class Clock:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from server.api.paths import folders
-from server.projects.mirror_rules import TEMPORARY, is_mirrored_folder
+from server.workspace.mirror_rules import TEMPORARY, is_mirrored_folder
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # The files by which git recognises a repository, whose settings may name programs to run.

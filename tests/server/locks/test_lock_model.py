@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from server.api.errors import EventError
 from server.api.records import Lock, LockType, Project, User
-from server.projects.lock_table import Locks
+from server.locks.lock_table import Locks
 from server.store import locks, membership, nodes
 from server.store.connection import Connection
 from server.store.held_locks import Grant, Held, check_others

@@ -20,9 +20,9 @@ from server.api.paths import normal
 from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest, Role, User
 from server.api.services import Call, Services
 from server.api.types import Id, Path, ProjectPayload, Record
+from server.locks.lock_requests import Asked, unknown
 from server.people import notifications
 from server.people.room_access import project_room, sockets_room
-from server.projects.lock_requests import Asked, unknown
 from server.store.held_locks import Held, refusal
 from socketio_min import AcknowledgementTimeout
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from server.projects import unwritten
-from tests.server.projects.workspace.asking import PROJECT, change, files
+from server.workspace import unwritten
 from tests.server.wire import Client
+from tests.server.workspace.asking import PROJECT, change, files
 
 README = "# Shop\n"
 

@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.projects import mirrored_files, mirrored_project, workspace
-from server.projects.mirrored_project import PROJECT_ID
-from server.projects.tree import Tree
-from server.projects.workspace import Workspace
 from server.store import contents
 from server.store.engine import StoreError
+from server.workspace import mirrored_files, mirrored_project, workspace
+from server.workspace.directory_tree import Tree
+from server.workspace.mirrored_project import PROJECT_ID
+from server.workspace.workspace import Workspace
 from tests.server.gate import closed_gate
-from tests.server.projects.workspace.asking import PROJECT, change, files, heard, mirror_of
 from tests.server.running import make, running
 from tests.server.wire import Client, connected
+from tests.server.workspace.asking import PROJECT, change, files, heard, mirror_of
 from tests.waiting import PATIENCE, until
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff"
@@ -210,7 +210,7 @@ async def test_a_failure_to_take_over_is_made_up_for(
             raise failures.pop()
         await original(self, *arguments)
 
-    monkeypatch.setattr("server.projects.workspace._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("server.workspace.workspace._RETRY_SECONDS", 0.01)
     monkeypatch.setattr(Workspace, "_take_over", fails_twice)
     (directory / "a").write_text("missed")
     await heard(client, ("file:created", "a"))

@@ -16,7 +16,7 @@ import pytest
 
 from server.api.services import Services
 from server.application import Application
-from server.projects import lock_news
+from server.locks import lock_news
 from server.tuning import Tuning
 from tests.server.company import two
 from tests.server.conftest import Connect

@@ -15,7 +15,7 @@ from typing import Final
 from server.api.errors import EventError
 from server.api.paths import moved
 from server.api.records import Lock, LockType, User
-from server.projects.lock_keeper import Then
+from server.locks.lock_keeper import Then
 from server.store import locks
 from server.store.connection import Connection
 from server.store.faces.locks import Locks as Rows

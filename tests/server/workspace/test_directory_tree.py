@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.projects.tree import Tree
+from server.workspace.directory_tree import Tree
 
 LIMIT = 100
 

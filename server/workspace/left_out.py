@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from server.api.paths import folders
-from server.projects.mirror_rules import refusal
+from server.workspace.mirror_rules import refusal
 
 MAX_NAMED: Final = 5
 """Names that the line has for one reason. Of the other names it says how many there are."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.projects import lock_requests
+from server.locks import lock_requests
 from server.tuning import Tuning
 from tests.server.conftest import Connect
 from tests.server.running import running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.projects.lock_keeper import LockKeeper
+from server.locks.lock_keeper import LockKeeper
 from server.store.connection import Connection
 
 

@@ -28,10 +28,14 @@ from server.api.envelope import timestamp
 from server.api.errors import EventError
 from server.api.paths import folders
 from server.api.services import Services
-from server.projects.left_out import LeftOut
-from server.projects.mirror_rules import refusal
-from server.projects.mirrored_files import all_files, expanded, read_some, survey
-from server.projects.mirrored_project import (
+from server.store import parts
+from server.store.contents import MAX_FILE, Change
+from server.store.mirrored import OtherMirror
+from server.workspace.directory_tree import Tree
+from server.workspace.left_out import LeftOut
+from server.workspace.mirror_rules import refusal
+from server.workspace.mirrored_files import all_files, expanded, read_some, survey
+from server.workspace.mirrored_project import (
     PROGRAM,
     PROJECT_ID,
     add_project,
@@ -41,11 +45,7 @@ from server.projects.mirrored_project import (
     told,
     watched,
 )
-from server.projects.tree import Tree
-from server.projects.unwritten import Unwritten
-from server.store import parts
-from server.store.contents import MAX_FILE, Change
-from server.store.mirrored import OtherMirror
+from server.workspace.unwritten import Unwritten
 
 logger = logging.getLogger("server.workspace")
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from server.application import Application
-from server.projects.mirrored_project import PROJECT_ID
-from server.projects.workspace import Workspace
+from server.workspace.mirrored_project import PROJECT_ID
+from server.workspace.workspace import Workspace
 from tests.server.wire import Client
 from tests.waiting import PATIENCE
 

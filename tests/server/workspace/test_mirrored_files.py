@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.projects import mirrored_files
-from server.projects.tree import Tree
+from server.workspace import mirrored_files
+from server.workspace.directory_tree import Tree
 
 
 def test_many_changes_are_looked_up_and_not_compared_with_all_files(tmp_path: Path) -> None:

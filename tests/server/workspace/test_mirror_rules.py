@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.projects.mirror_rules import careless, is_mirrored_folder, refusal
+from server.workspace.mirror_rules import careless, is_mirrored_folder, refusal
 
 RUN = (
     *(".git", ".vscode", ".envrc", ".husky", ".devcontainer", ".claude", ".cursor", ".idea"),

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.projects import unwritten
-from server.projects.mirrored_project import PROJECT_ID
-from server.projects.tree import Tree
-from server.projects.workspace import Workspace
 from server.store import contents, trees
-from tests.server.projects.workspace.asking import PROJECT, change, files, mirror_of
+from server.workspace import unwritten
+from server.workspace.directory_tree import Tree
+from server.workspace.mirrored_project import PROJECT_ID
+from server.workspace.workspace import Workspace
 from tests.server.wire import Client
+from tests.server.workspace.asking import PROJECT, change, files, mirror_of
 from tests.waiting import PATIENCE
 
 

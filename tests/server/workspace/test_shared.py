@@ -20,18 +20,18 @@ import pytest
 from server.api.errors import EventError
 from server.api.services import Services
 from server.application import Application
-from server.projects import mirrored_project, shared_workspace
 from server.projects.files import TOLD_AT_ONCE
-from server.projects.mirrored_project import PROJECT_ID
-from server.projects.tree import Tree
 from server.store import contents
 from server.store.document_records import Replaced
 from server.store.postgres import Postgres
+from server.workspace import mirrored_project, shared_workspace
+from server.workspace.directory_tree import Tree
+from server.workspace.mirrored_project import PROJECT_ID
 from tests import forked_servers
 from tests.server import killing
-from tests.server.projects.workspace.asking import PROJECT, change, files, heard
 from tests.server.running import running
 from tests.server.wire import Client, connected
+from tests.server.workspace.asking import PROJECT, change, files, heard
 from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.waiting import PATIENCE, eventually, until
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import math
 import sys
 from collections.abc import Sequence
 
@@ -55,12 +56,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("server", metavar="module:name", help='such as "chat:io"')
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=3000, help="0 picks a free one")
+    parser.add_argument("--port", type=_port, default=3000, help="0 picks a free one")
     parser.add_argument("--workers", type=int, default=1, help="how many processes serve")
     parser.add_argument(
-        "--drain", type=float, default=5.0, help="seconds that handlers in flight may take"
+        "--drain", type=_seconds, default=5.0, help="seconds that handlers in flight may take"
     )
     return parser
+
+
+def _port(text: str) -> int:
+    """Read a port. uvloop would listen on 4464 for 70000."""
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a port from 0 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds, 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a number of seconds, 0 or more")
+    return value
 
 
 def load(place: str) -> Server:

@@ -208,6 +208,33 @@ def test_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--port=70000", "got 70000, expected a port from 0 to 65535"),
+        ("--port=-1", "got -1, expected a port from 0 to 65535"),
+        ("--port=٣", "expected a port from 0 to 65535"),
+        ("--drain=-1", "got -1, expected a number of seconds, 0 or more"),
+        ("--drain=nan", "got nan, expected a number of seconds, 0 or more"),
+        ("--drain=inf", "got inf, expected a number of seconds, 0 or more"),
+        ("--drain=soon", "got soon, expected a number of seconds, 0 or more"),
+    ],
+)
+def test_numbers_that_an_option_cannot_have(
+    option: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # There is no such module: a number that passed would be told of that.
+    with pytest.raises(SystemExit, match="2"):
+        main(["nowhere:io", option])
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "0.5"])
+def test_numbers_of_seconds_that_pass(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nowhere:io", "--port=65535", "--drain", number]) == 2
+    assert "No module named 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("place", "message"),
     [
         ("nowhere:io", "No module named 'nowhere'"),

@@ -110,17 +110,24 @@ class Emission:
         self._request(Disconnect(self._options, close))
 
     def server_side_emit(self, event: str, *args: Any) -> None:
-        """Send an event to the servers, for their `on_server` handlers.
+        """Send an event to the servers, for their `on_server` handlers. The selection of sockets
+        does not matter.
 
         Raises:
             UsageError: a value cannot be encoded.
         """
-        self._request(ServerEvent((event, *args)), _UID)
+        message = encode_request(_UID, self._namespace, ServerEvent((event, *args)))
+        self._publish(name_bytes(self._requests), message)
 
-    def _request(self, message: Join | Leave | Disconnect | ServerEvent, uid: str = "") -> None:
-        channel = f"{self._key}-request#{self._namespace}#"
-        self._send(channel, encode_request(uid, self._namespace, message))
+    @property
+    def _requests(self) -> str:
+        """Return the channel of the requests to all servers."""
+        return f"{self._key}-request#{self._namespace}#"
+
+    def _request(self, message: Join | Leave | Disconnect) -> None:
+        self._send(self._requests, encode_request("", self._namespace, message))
 
     def _send(self, channel: str, message: bytes) -> None:
+        """Send a message that is for the selected sockets."""
         if not self._nobody:
             self._publish(name_bytes(channel), message)

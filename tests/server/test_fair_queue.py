@@ -63,6 +63,15 @@ def test_an_owner_has_only_so_many_at_once() -> None:
     assert queue.take() == ("a", 1)
 
 
+def test_what_is_done_makes_room_for_one() -> None:
+    queue: FairQueue[int] = FairQueue(most=9, most_of_one=9, at_once=2)
+    for number in range(5):
+        queue.put("a", number)
+    assert [queue.take() for _ in range(3)] == [("a", 0), ("a", 1), None]
+    queue.done("a")
+    assert [queue.take() for _ in range(2)] == [("a", 2), None]
+
+
 @given(st.dictionaries(OWNERS, st.integers(1, 20), min_size=1), OWNERS, st.integers(1, 5))
 def test_the_wait_depends_on_owners_and_not_on_their_items(
     before: dict[str, int], mine: str, own: int

@@ -14,7 +14,8 @@ def test_one_owner_has_a_limit_and_the_others_their_own() -> None:
     assert held.add("other", 100)
     assert (held.of("big"), held.of("other"), held.total) == (80, 100, 180)
     held.remove("big", 40)
-    assert held.add("big", 40)
+    assert held.add("big", 60)
+    assert not held.add("big", 1)
 
 
 def test_one_piece_may_have_any_size() -> None:

@@ -16,12 +16,12 @@ from tests.server.wire import connected
 RATE = Rate("some", burst=3, per_second=2)
 
 
-def passing(limiter: RateLimiter) -> int:
+def passing(limiter: RateLimiter, user: str = "a") -> int:
     """Take tokens until there are none; return how many there were."""
     count = 0
     while True:
         try:
-            limiter.take("a", RATE)
+            limiter.take(user, RATE)
         except EventError:
             return count
         count += 1
@@ -34,6 +34,14 @@ def test_what_piled_up_counts_by_when_it_came(lost: float, most: int) -> None:
     assert passing(limiter) == 3
     now, stood_still = 100.0, lost
     assert passing(limiter) == most
+
+
+def test_so_many_users_are_remembered_and_the_idle_ones_are_forgotten_first() -> None:
+    limiter = RateLimiter(lambda: 0.0, most=2)
+    assert [passing(limiter, user) for user in "abc"] == [3, 3, 3]
+    assert [passing(limiter, user) for user in "bc"] == [0, 0]
+    assert passing(limiter, "a") == 3
+    assert [passing(limiter, user) for user in "cb"] == [0, 3]
 
 
 def test_spending_on_credit_takes_time() -> None:

@@ -16,6 +16,7 @@ from server.people.excerpts import LENGTH, excerpt
         ("see `x * y * z` and [the page](https://example.com/a)", "see x * y * z and the page"),
         ("# Title\n\n- one\n* two\n3. three", "Title one two 3. three"),
         ("So:\n```js\nconst a = `b`;\n```\nand on", "So: const a = b; and on"),
+        ("[a](https://example.com)", "a"),
         # What the page draws as it is.
         ("2 * 3 * 4, a_b_c, **open", "2 * 3 * 4, a_b_c, **open"),
         ("word", "word"),

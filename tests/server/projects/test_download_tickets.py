@@ -56,12 +56,22 @@ def test_all_together_have_a_limit() -> None:
     assert tickets.issue(ticket())
 
 
+def test_what_other_nodes_issue_has_a_limit_too() -> None:
+    tickets = Tickets(Clock())
+    for number in range(2 * MOST + 1):
+        tickets.add(f"{number}", ticket())
+    assert tickets.redeem(f"{2 * MOST}") is None
+    assert tickets.redeem(f"{2 * MOST - 1}") == ticket()
+
+
 def test_a_user_has_few_under_way_and_so_have_all() -> None:
     tickets = Tickets(Clock())
-    with tickets.running("ada"), tickets.running("ada"):
-        assert tickets.is_busy("ada")
-        assert not tickets.is_busy("eve")
-    assert not tickets.is_busy("ada")
+    with tickets.running("ada"):
+        for _ in range(2):
+            assert not tickets.is_busy("ada")
+            with tickets.running("ada"):
+                assert tickets.is_busy("ada")
+                assert not tickets.is_busy("eve")
     assert AT_ONCE_OF_ONE == 2
     running = [tickets.running(f"user-{number}") for number in range(AT_ONCE)]
     for one in running:

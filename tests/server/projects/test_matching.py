@@ -47,6 +47,8 @@ def test_a_hit_has_its_place_and_its_line() -> None:
     [lines] = hits("a\nb1\n2c", r"1\n2", isRegex=True)
     assert (lines["start"], lines["end"]) == ({"line": 1, "column": 1}, {"line": 2, "column": 1})
     assert lines["excerpt"] == "b1"
+    [second] = hits("\ntwo", "two")
+    assert second["start"] == {"line": 1, "column": 0}
 
 
 def test_how_a_query_is_meant() -> None:
@@ -106,12 +108,23 @@ def test_globs(include: list[str], exclude: list[str], chosen: list[str]) -> Non
 TEXTS = st.lists(st.text("ab\r\n😀", max_size=30), min_size=1, max_size=4)
 
 
+def test_a_page_ends_when_its_room_is_taken() -> None:
+    """The hit that takes the last of it is there, and the next one is not."""
+    # With its line a hit of the first text has 6 characters, one of the second 4.
+    texts = [("a", "b b b"), ("c", "b b")]
+    for room, seen in ((6, (0, 1)), (7, (0, 2)), (18, (1, 0)), (19, (1, 1)), (100, (2, 0))):
+        page = matching.find(texts, wanted("b"), 0, 1_000, room)
+        assert (page["done"], page["seen"]) == seen, room
+
+
 @given(TEXTS, st.sampled_from(["a", "ab", "a\nb", "[ab]", "b.*"]), st.integers(1, 5))
 def test_pages_are_the_whole(texts: list[str], query: str, limit: int) -> None:
     files = [(str(number), text) for number, text in enumerate(texts)]
     how = wanted(query, isRegex=True)
     whole = matching.find(files, how, 0, 1_000, 1_000_000)
     assert (whole["done"], whole["seen"]) == (len(files), 0)
+    alone = [(path, hits(text, query, isRegex=True)) for path, text in files]
+    assert whole["files"] == [(path, own) for path, own in alone if own]
     found: list[tuple[str, Any]] = []
     start = skip = 0
     while start < len(files):

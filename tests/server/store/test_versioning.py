@@ -31,6 +31,10 @@ def test_a_project_is_due_after_a_while(connection: Connection) -> None:
     make(connection, "v", automatic=True)
     assert versioning.due(connection, "11:01", "10:01") == []
     assert versioning.due(connection, "13:00", "12:00") == []
+    contents.write(connection, "p", "a", "3", user_id="ada", now="")
+    assert versioning.due(connection, "13:30", "12:30") == []
+    assert versioning.due(connection, "14:29", "13:29") == []
+    assert versioning.due(connection, "14:30", "13:30") == ["p"]
 
 
 def test_only_automatic_versions_give_way(connection: Connection) -> None:

@@ -15,6 +15,7 @@ test("an address says what it was made of, and reads what people write", () => {
     assert.deepEqual(parse(format(place)), place);
   }
   assert.equal(format({ id: "p", path: "a:1/b", line: 1 }), "#p/a%3A1/b");
+  assert.equal(format({ id: "p", path: "a", line: 2 }), "#p/a:2");
   assert.equal(format({ id: "p", path: "", line: 7 }), "#p");
   assert.equal(format({ id: undefined, path: "a" }), "");
   assert.deepEqual(parse(""), { id: "", path: "", line: undefined });
@@ -26,6 +27,7 @@ test("the best paths come first", () => {
   const paths = ["src/app/helper.js", "src/App.jsx", "docs/snap.md", "lib/a_p_p.txt", "zap/x.js"];
   const order = (query, recent = []) => best(query, prepared(paths, recent));
   assert.deepEqual(order("app"), ["src/App.jsx", "src/app/helper.js", "lib/a_p_p.txt"]);
+  assert.deepEqual(best("app", prepared(["src/snapper.js", "app.js"], [])), ["app.js", "src/snapper.js"]);
   assert.deepEqual(order("sah"), ["src/app/helper.js"]);
   assert.deepEqual(order("ap", ["docs/snap.md"]).slice(0, 2), ["src/App.jsx", "docs/snap.md"]);
   assert.deepEqual(order("", ["zap/x.js", "gone.txt", "src/App.jsx"]), ["zap/x.js", "src/App.jsx"]);

@@ -73,7 +73,16 @@ test("accepting change by change gives the proposal", () => {
   }
 });
 
+test("accepting a change takes its lines and no others", () => {
+  const [present, proposal] = [textOf("a\nb\nc\nd\ne"), textOf("a\nB\nc\nd\ne\nf")];
+  assert.deepEqual(
+    Chunk.build(present, proposal, DIFF).map((chunk) => acceptance(chunk, present, proposal).apply(present).toString()),
+    ["a\nB\nc\nd\ne", "a\nb\nc\nd\ne\nf"],
+  );
+});
+
 test("a proposal that is half written leaves the rest as it is", () => {
+  assert.equal(new Streaming(textOf("a\nb\nc\nd")).text("a\n").toString(), "a\nb\nc\nd");
   const streaming = new Streaming(textOf("a\nb\nc\nd"));
   assert.equal(streaming.text("").toString(), "a\nb\nc\nd");
   assert.equal(streaming.text("A").toString(), "A\na\nb\nc\nd");

@@ -1,6 +1,7 @@
 // Official clients of one cluster member, spread over its workers, polling and WebSocket in turn.
 // Reads commands from its input, one a line, and answers each with a line of JSON:
 //   open N            until N clients are on each of two workers; the others leave    [worker, …]
+//   both              until new connections have come to two workers                   null
 //   call I [...]      emits with acknowledgement; at first waits until I is connected  the answer
 //   emit I [...]      emits                                                            null
 //   heard [I…] EVENT  waits until each of these has heard EVENT; all they have heard   [[…], …]
@@ -63,6 +64,15 @@ const commands = {
     for (const client of others) client.socket.disconnect();
     clients.push(...[...byWorker.values()].flat());
     return clients.map(({ worker }) => worker);
+  },
+  both: async () => {
+    const workers = new Set();
+    while (workers.size < 2) {
+      const { socket, worker } = await open(clients.length);
+      workers.add(worker);
+      socket.disconnect();
+    }
+    return null;
   },
   call: async (index, args) => {
     await connected(clients[index]);

@@ -1,17 +1,17 @@
-"""The sessions of clients that are away, in Redis: any server can take one out, once.
+"""The sessions of clients that are away, in Redis: any server can take a session out, once.
 
-A session is a key with base64 of MessagePack, `{sid, pid, rooms, data}`, that expires. Ours have
-more, which Node.js ignores:
+A session is a key that expires; its value is base64 of MessagePack, `{sid, pid, rooms, data}`. The
+sessions of this project have more fields, which Node.js ignores:
 
     nsp, uid   the namespace, and the server that wrote the session
-    begun      where in the stream the session began
-    presented  the offset that the client brought then
-    given      the numbers of that server's entries which its clients had without an offset
+    begun      the place in the stream at which the session began
+    presented  the offset that the client presented then
+    given      the numbers of that server's events which its clients got without an offset
     gone       when the client went, in milliseconds since 1970
 
-So a client that has had no event yet can come back too, and no client gets an event that was sent
-before it came, or that it has had. A session without `gone` was written ahead: its server was
-killed, or does not know yet that the client has left.
+So a client that has got no event yet can come back too, and no client gets an event that was sent
+before the client came, or that the client has got already. A session without `gone` was written
+ahead: its server was killed, or does not know yet that the client has left.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from socketio_min.cluster.redis.bus import RedisBus
 from socketio_min.cluster.redis.msgpack import pack, unpack
 from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
-from socketio_min.cluster.redis.stream_ahead import SessionsAhead
 from socketio_min.cluster.redis.stream_reader import START, StreamReader
+from socketio_min.cluster.redis.stream_sessions_ahead import SessionsAhead
 from socketio_min.cluster.redis.stream_wire import Entry, decode_entry, position, read_entries
 from socketio_min.cluster.values import name_bytes, portable
 from socketio_min.errors import EncodeError, PacketError
@@ -63,7 +63,7 @@ _DELETE_IF_SAME = (
 
 
 class Taken(NamedTuple):
-    """A session that was taken out, and the place in the stream up to which it misses nothing.
+    """A session that was taken out, and the place in the stream up to which no event is missing.
 
     `holder` is the server that may still have the client's old connection.
     """
@@ -87,8 +87,9 @@ class StreamSessions:
         *,
         ahead: bool,
     ) -> None:
-        """Keep the sessions of clients of `uid` on `link`; the stream has about `max_length`.
+        """Keep sessions for the server `uid`, by `link`; the stream has about `max_length` entries.
 
+        prefix: the beginning of the sessions' keys.
         ahead: whether they are kept while their clients are here, too.
         """
         self._namespace = namespace
@@ -97,16 +98,16 @@ class StreamSessions:
         self._max_length = max_length
         self._prefix = prefix
         self._uid = uid
-        # The places in the stream at which the sockets here began.
+        # By the ids of this server's sockets, the places in the stream at which they began.
         self._begun: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         recovery = namespace.recovery
         self._ahead: SessionsAhead | None = None
         if ahead and recovery is not None:
             self._ahead = SessionsAhead(self._write_ahead, recovery.max_disconnection / 2)
-        # The last numbers of entries that clients here were given without an offset.
+        # The last numbers of events that clients of this server got without an offset.
         self._given: deque[int] = deque(maxlen=MAX_GIVEN)
-        # What was written of sessions whose clients are connected here, by their private ids.
+        # The last written values of sessions whose clients are connected here, by private id.
         self._written: dict[str, bytes] = {}
         # Why Redis has refused commands, in the first words of its errors.
         self._told_refusals: set[str] = set()
@@ -123,7 +124,7 @@ class StreamSessions:
             self._ahead.note(socket_id)
 
     def forget(self, socket_id: str) -> None:
-        """Note that a socket is gone: what was written ahead is of no use if it is not kept."""
+        """Note that a socket is gone: unless its session is kept, delete what was written ahead."""
         self._begun.pop(socket_id, None)
         if self._ahead is not None:
             socket = self._ahead.end(socket_id)
@@ -133,16 +134,18 @@ class StreamSessions:
     # -- here
 
     def begin(self, socket: Recoverable) -> None:
-        """Note that the client of a socket knows its private id."""
+        """Note that the client of a socket was told its private id."""
         if self._ahead is not None:
             self._ahead.begin(socket)
 
     def give(self, numbers: Iterable[int]) -> None:
-        """Note which entries, if they have reached the stream, clients here have had before."""
+        """Note the numbers of events that clients here have got, whether or not they reach the
+        stream.
+        """
         self._given.extend(numbers)
 
     def connected(self) -> None:
-        """Write again what Redis may have lost while it was away."""
+        """Write the sessions again that Redis may have lost while it was away."""
         if self._ahead is not None:
             self._ahead.all_due()
 
@@ -159,7 +162,10 @@ class StreamSessions:
             self._link.send(encode_command("EVAL", _DELETE_IF_SAME, 1, key, written), key)
 
     def _encode(self, session: Session, gone: float | None = None) -> bytes:
-        """Return a session as Redis has it; `gone` is when its client went, None if it is here."""
+        """Return the value of a session's key.
+
+        `gone` is when the client went, in seconds since 1970; None if it is connected.
+        """
         begun = session.begun or self._begun.get(session.id, self._reader.last)
         fields: dict[str, Any] = {
             "sid": session.id,
@@ -178,7 +184,7 @@ class StreamSessions:
         return base64.b64encode(pack(fields))
 
     def _set(self, pid: str, value: bytes, times: float = 1.0) -> None:
-        """Keep a session for so many times `max_disconnection`, and a little longer."""
+        """Keep the value of a session for `times` x `max_disconnection`, and a little longer."""
         recovery = self._namespace.recovery
         assert recovery is not None
         milliseconds = round((recovery.max_disconnection * times + GRACE) * 1000)
@@ -188,7 +194,7 @@ class StreamSessions:
     # -- away
 
     def persist(self, session: Session) -> None:
-        """Keep a session whose client has gone. If Redis does not take it, nobody is told."""
+        """Keep a session whose client has gone. There is no error if Redis does not take it."""
         recovery = self._namespace.recovery
         assert recovery is not None
         if self._ahead is not None:
@@ -212,13 +218,13 @@ class StreamSessions:
             return {}
 
     async def _expire(self, session: Session, value: bytes, recovery: Recovery) -> None:
-        """Tell of a session that nobody has taken out."""
+        """Call the handler of expired sessions, unless a server has taken the session out."""
         await asyncio.sleep(recovery.max_disconnection)
         key = self._prefix + session.pid
         try:
             deleted = await self._link.call("EVAL", _DELETE_IF_SAME, 1, key, value, key=key)
         except RedisRefused as error:
-            # Nobody knows whether the session was taken out.
+            # It is not known whether the session was taken out.
             self._refused(error)
             return
         if not deleted or recovery.expired is None:
@@ -243,9 +249,10 @@ class StreamSessions:
     # -- back
 
     async def restore(self, pid: str, offset: str | None) -> Taken | None:
-        """Take out a session; return it with what was missed.
+        """Take out a session, and return it with the missed events.
 
-        None if there is none, if not all that was missed is known, and if Redis is away.
+        Return None if there is no such session, if not all missed events are known, or if Redis is
+        away.
         """
         try:
             async with asyncio.timeout(RESTORE_TIMEOUT):
@@ -297,7 +304,7 @@ class StreamSessions:
         return Taken(Restored(session, missed), last, None if left else holder)
 
     async def _is_known(self, entry_id: str) -> bool:
-        """Return whether the stream still has everything from an entry on."""
+        """Return whether the stream still has all entries from this one on."""
         position(entry_id)
         stream = self._reader.stream
         if entry_id == START:
@@ -307,10 +314,11 @@ class StreamSessions:
     async def _read_from(
         self, after: str, session: Session, fields: dict[Any, Any]
     ) -> tuple[list[Packet], tuple[int, int]]:
-        """Return what a session missed after an entry, and the place that was read up to.
+        """Return the events that a session missed after an entry, and the place of the last entry
+        that was read.
 
-        This reads until it has passed the stream's reader: the socket gets whatever the reader
-        brings from then on. There is no wait between the last reading and the return.
+        The stream is read until its reader is passed: the socket gets what the reader brings from
+        then on. There is no wait between the last reading and the return.
         """
         missed: list[Packet] = []
         stream = self._reader.stream
@@ -327,7 +335,7 @@ class StreamSessions:
                 return missed, position(after)
 
     def _packets(self, entry: Entry, session: Session, fields: dict[Any, Any]) -> list[Packet]:
-        """Return the packets of an entry that a session has missed, none if it has not."""
+        """Return the packets of an entry's event if a session has missed it, else none."""
         if entry.fields.get(b"nsp") != name_bytes(self._namespace.name):
             return []
         own = entry.fields.get(b"uid") == str(fields.get("uid")).encode()
@@ -335,7 +343,7 @@ class StreamSessions:
         if own and isinstance(given, list) and entry.number in given:
             return []
         if own and entry.late is not None:
-            # The event's own server gave it to its clients while Redis was away.
+            # The server that sent the event gave it to its own clients while Redis was away.
             gone = fields.get("gone")
             if not isinstance(gone, int):
                 raise PacketError("got an event of which nobody knows whether the client has it")

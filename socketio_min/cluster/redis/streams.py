@@ -1,11 +1,12 @@
-"""The adapter of a Redis stream, on the wire of Node.js: messages wait for servers that were away.
+"""The adapter that sends by a Redis stream, with messages as in Node.js: they wait for servers that
+were away.
 
 A server that was away for a moment reads on where it was. With connection state recovery a client
-that was away gets what it missed, on any server. Then everything goes to Redis and comes back by
-the reader before local clients get it, so that a client's offset is a place in one order of all
-events: the client has everything up to that place, and nothing after it. Rejected: to deliver when
-Redis has answered, as the official adapter does; the answer overtakes the reader, and of 96
-recoveries under load some lost events or got them twice.
+that was away gets the events that it missed, on any server. Then each event goes to Redis and comes
+back by the reader before local clients get it, so that a client's offset is a place in one order of
+all events: the client has all events up to that place, and none after it. Rejected: to deliver an
+event when Redis has answered, as the official adapter does; the answer overtakes the reader, and of
+96 recoveries under load some lost events or got them twice.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ from socketio_min.protocol.outgoing import event_packets
 
 
 class _Sent(NamedTuple):
-    """An event of this server that has not come back; `socket` is its only receiver, if there is
-    one.
+    """An event of this server that has not come back from Redis.
+
+    `socket` is its only receiver, None if the options say who gets it.
     """
 
     args: Sequence[Any]
@@ -62,7 +64,7 @@ class _Sent(NamedTuple):
 
 
 class RedisStreamsAdapter(ClusterAdapter):
-    """The rooms of one of many servers that share a stream of Redis."""
+    """The rooms of one of several servers that share a stream of Redis."""
 
     __slots__ = (
         "_channel",
@@ -110,7 +112,8 @@ class RedisStreamsAdapter(ClusterAdapter):
         # Events on their way to Redis and back, by their numbers.
         self._number = 0
         self._sent: dict[int, _Sent] = {}
-        # Sockets that came back, and the entries that they have had before the reader brings them.
+        # By the ids of sockets that came back, the last entry that they have got already though the
+        # reader has yet to bring it.
         self._skipping: dict[str, tuple[int, int]] = {}
 
     @classmethod
@@ -216,7 +219,9 @@ class RedisStreamsAdapter(ClusterAdapter):
         publish(channel, encode_message(self.uid, self._namespace.name, message))
 
     def _append(self, message: Message, *more: str) -> bool:
-        """Add an entry to the stream; return whether it has a chance to get there."""
+        """Add an entry to the stream. Return False if it was dropped, because too much waits
+        already.
+        """
         fields = encode_entry(
             self.uid, self._namespace.name, message, only_plaintext=self._only_plaintext
         )
@@ -245,9 +250,10 @@ class RedisStreamsAdapter(ClusterAdapter):
             self._send_round(_Sent(args, options._replace(rooms=(socket.id,)), socket))
 
     def _marked(self, args: Sequence[Any], options: BroadcastOptions) -> Sequence[Any]:
-        """Return the arguments of an event without an offset of its own.
+        """Return the arguments to send of an event that has no offset of its own.
 
-        A client takes a text at the end of any event for an offset. So it gets a true one.
+        A client takes a text at the end of any event for an offset. So such an event gets the
+        offset of the entry that was read last.
         """
         recovers = self._namespace.recovery is not None
         if recovers and len(args) > 1 and isinstance(args[-1], str):
@@ -255,9 +261,9 @@ class RedisStreamsAdapter(ClusterAdapter):
         return args
 
     def _send_round(self, sent: _Sent) -> None:
-        """Send an event to Redis, to be delivered here too when it comes back."""
+        """Send an event to Redis; local clients get it too when it comes back."""
         message = Broadcast(sent.args, sent.options)
-        # Names and values are checked even if nobody gets the event.
+        # Names and values are checked even if no client gets the event.
         event_packets(self._namespace, sent.args)
         if self.status.connected and self._reader.reads:
             self._number += 1
@@ -275,10 +281,10 @@ class RedisStreamsAdapter(ClusterAdapter):
             self.give_up()
 
     def give_up(self) -> None:
-        """Give local clients the events that are on their way, without an offset: nobody knows
-        whether they will come back.
+        """Give local clients the events that are on their way to Redis and back, without an offset.
 
-        So it is when Redis is away, has refused something, or does not let the stream be read.
+        When Redis is away, has refused a command, or does not let the stream be read, it is not
+        known whether these events will come back.
         """
         sent, self._sent = self._sent, {}
         self._sessions.give(sent)
@@ -292,7 +298,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         if sent.socket is None:
             sockets: Sequence[Recipient] = self._receivers(sent.options)
         else:
-            # A handler may hold the socket of a client that has come back meanwhile.
+            # A handler may have an old socket of a client that has come back meanwhile.
             sockets = (self._namespace.sockets.get(sent.socket.id, sent.socket),)
         if self._skipping and entry_id is not None:
             place = position(entry_id)
@@ -311,7 +317,7 @@ class RedisStreamsAdapter(ClusterAdapter):
             self.take(uid, message)
 
     def take_entry(self, entry: Entry) -> None:
-        """Do what an entry says; with recovery that may be an event of this server's own."""
+        """Act on an entry; with recovery it may be an event of this server that comes back."""
         number = entry.number
         if number is not None and entry.fields.get(b"uid") == self.uid.encode():
             while (first := next(iter(self._sent), number)) < number:
@@ -361,8 +367,8 @@ class RedisStreamsAdapter(ClusterAdapter):
         if last > self._reader.position:
             self._skipping[session_id] = last
         if holder is not None:
-            # A server that has not noticed the loss ends the old connection; this server is left
-            # out.
+            # A server that has not noticed the loss must end the old connection. The message does
+            # not concern this server.
             self.publish(Disconnect(BroadcastOptions((session_id,)), close=True))
         return restored
 

@@ -1,4 +1,4 @@
-"""stream_ahead.py: sessions in Redis while their clients are here, for the day of a crash."""
+"""stream_sessions_ahead.py: sessions in Redis while their clients are here, in case of a crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from socketio_min import Recovery, Session
 from socketio_min.cluster.redis import RedisStreamsAdapter
-from socketio_min.cluster.redis.stream_ahead import SessionsAhead
+from socketio_min.cluster.redis.stream_sessions_ahead import SessionsAhead
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.returning import Away, arrive, gone, lose, move, servers, sessions
 from tests.socketio_min.serving import Serving

@@ -1,4 +1,4 @@
-"""stream_sessions.py and stream_ahead.py: clients come back on any server."""
+"""stream_sessions.py and stream_sessions_ahead.py: clients come back on any server."""
 
 from __future__ import annotations
 

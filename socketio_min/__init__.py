@@ -2,7 +2,10 @@
 
 Each folder uses only those before it. `protocol` has the rules, pure: packets, and what may come
 when. `cluster` has the rooms, and makes many servers one. `server` and `client` are the two ends of
-a connection. The modules beside the folders are about handlers, which both ends have.
+a connection. The docstring of each folder says what its modules are for.
+
+Both ends have handlers: `registration`, with `handler_checks` and `foreign_names`; `first_steps` of
+asynchronous ones, with `tasks`; their `failures`, and all `errors`. Programs: `serve`, `terminal`.
 
 Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.turns` (pure), then
 `registration`, `server.connection`, `server.joining`, `server.namespace`, `server.socket`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import os
@@ -165,6 +166,31 @@ def test_the_reading_order_of_a_package_names_its_modules(package: str) -> None:
     assert len(names) > 5
     for name in names:
         importlib.import_module(f"{package}.{name}")
+
+
+def unnamed_modules(folder: Path) -> set[str]:
+    """Return the modules and folders in a folder that its `__init__.py` does not name."""
+    documented = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    named = set(re.findall(r"`(\w+)`", documented))
+    inside = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("__")}
+    inside |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    return inside - named
+
+
+@pytest.mark.parametrize(
+    "folder", [".", "protocol", "server", "client", "cluster", "cluster/redis"]
+)
+def test_a_folder_says_what_each_of_its_modules_is_for(folder: str) -> None:
+    assert unnamed_modules(ROOT / "socketio_min" / folder) == set()
+
+
+def test_a_module_that_its_folder_does_not_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text('"""Here is `one`."""\n')
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "__init__.py").touch()
+    assert unnamed_modules(tmp_path) == {"two", "deep"}
 
 
 @pytest.mark.parametrize("name", NAMES)

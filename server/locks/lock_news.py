@@ -22,6 +22,8 @@ from server.store.held_locks import Held
 
 TOLD_AT_ONCE: Final = 2_000
 """Receivers that a turn of the loop tells, besides those of the last lock: 2 ms."""
+TOLD_FIRST: Final = 800
+"""The same for the turn in which the locks ended, which has had that to do."""
 
 
 class News(NamedTuple):
@@ -70,17 +72,17 @@ def tell(services: Services, news: Iterable[News]) -> None:
     left = deque(news)
     for one in left:
         services.untold.leave(one.held.project_id, one.held.path, one.tell)
-    _go_on(services, left)
+    _go_on(services, left, TOLD_FIRST)
 
 
-def _go_on(services: Services, left: deque[News]) -> None:
+def _go_on(services: Services, left: deque[News], most: int) -> None:
     told = 0
-    while left and told < TOLD_AT_ONCE:
+    while left and told < most:
         held, hearing, _ = left.popleft()
         services.untold.tell_news(held.project_id, held.path)
         told += receivers(services.io, hearing)
     if left:
-        asyncio.get_running_loop().call_soon(_go_on, services, left)
+        asyncio.get_running_loop().call_soon(_go_on, services, left, TOLD_AT_ONCE)
 
 
 def _news(

@@ -187,17 +187,18 @@ async def test_a_turn_of_the_loop_tells_of_some_of_many_locks(
     turns = []
     go_on = lock_news._go_on
 
-    def counted(services: Services, left: deque[lock_news.News]) -> None:
+    def counted(services: Services, left: deque[lock_news.News], most: int) -> None:
         turns.append(len(left))
-        go_on(services, left)
+        go_on(services, left, most)
 
     monkeypatch.setattr(lock_news, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr(lock_news, "TOLD_FIRST", 2)
     monkeypatch.setattr(lock_news, "_go_on", counted)
     await first.close()
     heard = [(await second.hear("file:locked"))[0]["lock"] for _ in paths]
     assert [(one["filePath"], one["orphaned"]) for one in heard] == [(one, True) for one in paths]
     # Who was lost is in the room no more: each lock has one receiver.
-    assert turns == [6, 3]
+    assert turns == [6, 4, 1]
     again = await connect()
     await again.ask("project:join", {**PROJECT, "userId": "user-456"})
     assert (await again.ask("batch:update", {"updates": locks}))["ok"]
@@ -206,8 +207,8 @@ async def test_a_turn_of_the_loop_tells_of_some_of_many_locks(
     await again.ask("project:leave", PROJECT)
     news = [data["filePath"] for event, data in await second.news() if event == "file:unlocked"]
     assert news == paths
-    # In the first turn the one who leaves is still in the room, so each lock has two receivers.
-    assert turns == [6, 4, 1]
+    # In the first turn the one who leaves is still in the room, so its lock has two receivers.
+    assert turns == [6, 5, 2]
 
 
 async def test_a_user_holds_so_many_locks(connect: Connect) -> None:

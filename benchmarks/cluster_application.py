@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket
-from benchmarks.resilience_crowd import JOIN, Crowd, Peer, frame
+from benchmarks.frames import frame
+from benchmarks.resilience_crowd import JOIN, Crowd, Peer
 from scripts.cluster import NODES, Cluster
 
 PEOPLE = 100

@@ -19,8 +19,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from benchmarks.frames import frame
 from benchmarks.generator import ROOT
-from benchmarks.resilience_crowd import HANDSHAKE, Crowd, Peer, frame
+from benchmarks.resilience_crowd import HANDSHAKE, Crowd, Peer
 
 PATIENCE = 60.0
 ROUNDS = 3

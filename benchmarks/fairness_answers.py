@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from http.client import HTTPConnection
 from typing import Any
 
-from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once, frame
+from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once
+from benchmarks.frames import frame
 
 LARGE = "large.txt"
 MEMBERS = 950

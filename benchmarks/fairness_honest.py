@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.fairness_wire import Client, frame
+from benchmarks.fairness_wire import Client
+from benchmarks.frames import frame
 
 
 class Stream:

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from benchmarks.fairness_wire import HEAD, PATH, PROJECT, Client, again, at_once, frame
+from benchmarks.fairness_wire import HEAD, PATH, PROJECT, Client, again, at_once
+from benchmarks.frames import frame
 
 MEGABYTE = 1_000_000
 # All but a few bytes of what may be half-received, unless the server has a better rule.

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.frames import frame
+
 PATH = "/socket.io/?EIO=4&transport="
 HEAD = " HTTP/1.1\r\nHost: localhost\r\n"
 PATIENCE = 30.0
@@ -52,21 +54,6 @@ class Deed:
 def at_once(name: str, commit: Commit) -> Deed:
     """Return a deed that needs nothing."""
     return Deed(name, lambda _: commit)
-
-
-def frame(packet: str | bytes, first: int | None = None) -> bytes:
-    """Return a client's frame; `first` is its first byte, by default that of a whole message."""
-    data = packet.encode() if isinstance(packet, str) else packet
-    if first is None:
-        first = 0x81 if isinstance(packet, str) else 0x82
-    size = len(data)
-    if size < 126:
-        head = bytes((first, 0x80 | size))
-    elif size < 65_536:
-        head = bytes((first, 0xFE)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((first, 0xFF)) + size.to_bytes(8, "big")
-    return head + bytes(4) + data
 
 
 class Client:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from benchmarks.frames import frame
 from engineio_min.http.connection import HttpConnection
 from socketio_min import Server
 
@@ -20,10 +21,7 @@ class UnexpectedAnswer(Exception):
 
 def masked(payload: bytes, opcode: int = 1) -> bytes:
     """Return a client's frame."""
-    size = len(payload)
-    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-    body = bytes(byte ^ MASK[place % 4] for place, byte in enumerate(payload))
-    return bytes((0x80 | opcode,)) + length + MASK + body
+    return frame(payload, 0x80 | opcode, MASK)
 
 
 class MemoryTransport(asyncio.Transport):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 
-from benchmarks.resilience_crowd import HEAD, JOIN, PATH, Crowd, Peer, frame
+from benchmarks.frames import frame
+from benchmarks.resilience_crowd import HEAD, JOIN, PATH, Crowd, Peer
 from benchmarks.resilience_run import PATIENCE, serving
 
 CHURN_RATE = 50

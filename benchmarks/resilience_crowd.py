@@ -15,6 +15,8 @@ import struct
 import time
 from collections.abc import Callable
 
+from benchmarks.frames import frame
+
 PATH = "/socket.io/?EIO=4&transport="
 HEAD = " HTTP/1.1\r\nHost: localhost\r\n"
 HANDSHAKE = (
@@ -24,17 +26,6 @@ HANDSHAKE = (
 # An address has some 28,000 ports for connections to one server, and a closed one rests a minute.
 SOURCES = 200
 _LINGER = struct.pack("ii", 1, 0)
-
-
-def frame(packet: str) -> bytes:
-    """Return a client's text frame."""
-    data = packet.encode()
-    size = len(data)
-    assert size < 65_536
-    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-    return b"\x81" + length + b"\0\0\0\0" + data
-
-
 JOIN = HANDSHAKE + frame("40")
 
 

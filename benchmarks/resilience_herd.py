@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.resilience_crowd import JOIN, Crowd, Peer, frame
+from benchmarks.frames import frame
+from benchmarks.resilience_crowd import JOIN, Crowd, Peer
 from benchmarks.resilience_run import milliseconds, quantile, serving, wait
 
 HERD = 10_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from benchmarks.resilience_crowd import HANDSHAKE, HEAD, JOIN, PATH, Crowd, Peer, frame
+from benchmarks.frames import frame
+from benchmarks.resilience_crowd import HANDSHAKE, HEAD, JOIN, PATH, Crowd, Peer
 from benchmarks.resilience_run import milliseconds, quantile, serving, wait
 
 HONEST = 100

@@ -7,7 +7,6 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import psycopg
@@ -22,7 +21,7 @@ from server.store import accounts
 from tests.server.cluster.servers import Cluster, answered
 from tests.server.running import CREDENTIALS, add_user
 from tests.server.wire import Client
-from tests.waiting import eventually, patient
+from tests.waiting import eventually
 
 Json = dict[str, Any]
 
@@ -164,11 +163,13 @@ async def test_what_was_missed_is_read_again(cluster: Cluster) -> None:
 async def test_a_change_that_cannot_be_read_yet_is_read_later(cluster: Cluster) -> None:
     ada, bob, project = await company(cluster)
     node = cluster.nodes[1]
+    changes = node.node._changes
     with psycopg.connect(cluster.url, autocommit=True) as connection:
         # The reader's transactions fail, and those of the one that changes something do not.
         connection.execute("ALTER TABLE users RENAME TO hidden")
         connection.execute("DELETE FROM members WHERE user_id = 'bob'")
-        await patient(asyncio.sleep(0.1))
+        # It is going to read all again.
+        await eventually(lambda: changes._reads_all)
         assert node.directory.role(project["projectId"], "bob") is not None
         connection.execute("ALTER TABLE hidden RENAME TO users")
     assert (await bob.hear("project:deleted"))[0] == project

@@ -8,7 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,12 +16,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from server.store import locks
+from server.store.connection import Connection
+from server.store.held_locks import Held
 from server.store.postgres import Postgres
 from server.store.postgres_session import TRANSACTIONS
 from tests.server.cluster.servers import Cluster, answered
 from tests.server.running import running
 from tests.server.wire import Client, connected
-from tests.waiting import patient
+from tests.waiting import eventually
 
 PROJECT = {"projectId": "project-123"}
 APP = "src/components/App.jsx"
@@ -229,14 +231,22 @@ async def test_locks_of_a_deleted_project_are_gone_with_it(cluster: Cluster) -> 
 async def test_a_release_outlives_an_outage(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    release_all = locks.release_all
+    attempts: list[str] = []
+
+    def counted(connection: Connection, socket_id: str, project_id: str | None) -> list[Held]:
+        attempts.append(socket_id)
+        return release_all(connection, socket_id, project_id)
+
+    monkeypatch.setattr(locks, "release_all", counted)
     ada, bob = await cluster.client(0, "ada"), await cluster.client(1, "bob")
     await ada.ask("file:lock", LOCK)
     with psycopg.connect(cluster.url, autocommit=True) as connection:
-        # The transaction of the release fails.
+        # The transaction of the release fails, and again.
         connection.execute("ALTER TABLE locks RENAME TO hidden")
         try:
             assert (await ada.ask("project:leave", PROJECT))["ok"]
-            await patient(asyncio.sleep(0.05))
+            await eventually(lambda: len(attempts) > 1)
         finally:
             connection.execute("ALTER TABLE hidden RENAME TO locks")
     await answered(bob, "file:lock", LOCK)

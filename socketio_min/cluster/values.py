@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from socketio_min.errors import EncodeError
-from socketio_min.protocol.encoding import encode_ack
+from socketio_min.protocol.encoding import encode_ack, nested_too_deeply
 
 
 def portable(args: Sequence[Any]) -> list[Any]:
@@ -47,10 +47,7 @@ def _walk_all(args: Sequence[Any]) -> list[Any]:
     try:
         return [_walk(value) for value in args]
     except RecursionError:
-        raise EncodeError(
-            "got a value that is nested too deeply or contains itself: expected a tree of a few "
-            "hundred levels at most, flatten it"
-        ) from None
+        raise nested_too_deeply() from None
 
 
 def _walk(value: Any) -> Any:

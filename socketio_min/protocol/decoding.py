@@ -231,9 +231,19 @@ def _loads_slowly(text: str, encoded: bytes) -> Any:
             or has_more_values(encoded, MAX_SLOW_VALUES)
         ):
             raise ValueError
-        return json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
+        return loads_as_javascript(body)
     except (ValueError, RecursionError):
         refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
+
+
+def loads_as_javascript(text: str | bytes) -> Any:
+    """Decode JSON that orjson refuses though JavaScript writes it; slower than orjson.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_int=_parse_integer, parse_constant=_parse_constant)
 
 
 def _brackets(encoded: bytes) -> int:

@@ -137,10 +137,7 @@ def _dumps(value: Any, attachments: list[bytes] | None) -> str:
         # Escaping all but ASCII keeps lone surrogates out of text that must become UTF-8.
         return json.dumps(_portable(value, hook), separators=(",", ":"))
     except RecursionError:
-        raise EncodeError(
-            "got a value that is nested too deeply or contains itself: expected a tree of a few "
-            "hundred levels at most, flatten it"
-        ) from None
+        raise nested_too_deeply() from None
     except ValueError:  # Python's limit on the digits of an integer
         raise EncodeError("got an integer of thousands of digits: send it as a string") from None
 
@@ -163,6 +160,14 @@ def _portable(value: Any, hook: Callable[[Any], Any]) -> Any:
             f"got a value of type {_type_name(value)} that JSON cannot hold ({error}): "
             "convert it to a dict first"
         ) from None
+
+
+def nested_too_deeply() -> EncodeError:
+    """Return the error of a value that cannot be encoded because of its depth."""
+    return EncodeError(
+        "got a value that is nested too deeply or contains itself: expected a tree of a few "
+        "hundred levels at most, flatten it"
+    )
 
 
 def key_text(key: Any) -> str:

@@ -6,7 +6,6 @@ of their own in MessagePack, become the texts that JSON makes of them.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 import orjson
 
 from socketio_min.errors import EncodeError, PacketError
+from socketio_min.protocol.decoding import loads_as_javascript
 
 # The most bytes of a message. Empty containers cost 65 times their size, so this limits memory too.
 MAX_MESSAGE = 16_000_000
@@ -66,19 +66,9 @@ def unpack_any(data: bytes) -> Any:
     except ValueError:
         pass
     try:
-        return json.loads(data, parse_int=_number, parse_constant=_refuse_constant)
+        return loads_as_javascript(data)
     except (ValueError, RecursionError) as error:
         raise PacketError(f"got a message that is no JSON ({type(error).__name__})") from None
-
-
-def _number(digits: str) -> int | float:
-    # `int` takes long for thousands of digits. In JavaScript a number with more digits than this is
-    # a double.
-    return int(digits) if len(digits) <= 16 else float(digits)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _check_size(data: bytes) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from socketio_min.errors import EncodeError
-from socketio_min.protocol.encoding import key_text
+from socketio_min.protocol.encoding import key_text, nested_too_deeply
 
 _LEAVES: Final = frozenset((str, int, float, bool, type(None), bytes))
 _CONTAINERS: Final = frozenset((dict, list, tuple))
@@ -48,10 +48,7 @@ def encode_values(value: Any) -> bytes:
     try:
         return _encoder.encode(_portable(value))
     except RecursionError:
-        raise EncodeError(
-            "got a value that is nested too deeply or contains itself: expected a tree of a few "
-            "hundred levels at most, flatten it"
-        ) from None
+        raise nested_too_deeply() from None
 
 
 def _is_plain(value: Any) -> bool:

@@ -136,6 +136,11 @@ def test_json_that_javascript_writes_is_read() -> None:
         "b": 1,
         "c": 1.2345678901234568e22,
     }
+    # Exact within 64 bits, as for the receivers of the server that sent it.
+    assert msgpack.unpack_any(b'{"a":"\\ud800","n":123456789012345678}') == {
+        "a": "\ud800",
+        "n": 123456789012345678,
+    }
     for text in (b'{"a":NaN}', b'{"a":' + b"[" * 100_000):
         with pytest.raises(PacketError, match="no JSON"):
             msgpack.unpack_any(text)

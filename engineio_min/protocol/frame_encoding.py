@@ -48,11 +48,13 @@ class FrameEncoder:
         self.size = 0
 
     def encode(self, packets: list[Packet]) -> None:
+        """Put the frames of `packets` into `data`."""
         self.packets = packets
         self.data = encode_frame(packets[0]) if len(packets) == 1 else encode_frames(packets)
         self.size = len(self.data)
 
     def frames(self, packets: list[Packet]) -> bytes:
+        """Return the frames of `packets`."""
         return encode_frames(packets)
 
     def forget(self) -> None:

@@ -108,6 +108,7 @@ class Polling:
         return cost
 
     def _respond(self, exchange: Exchange, packets: list[Packet]) -> int:
+        """Answer a GET with `packets`; see `Carrier.flush` for what is returned."""
         server = self._connection.server
         body = encode_payload(packets)
         coding: Coding | None = None
@@ -217,6 +218,7 @@ class Polling:
         exchange.read_body(connection.server.text_limit, self._body_read, connection.hold)
 
     def _body_read(self, body: bytes | None) -> None:
+        """Receive the packets of a body, or refuse one that is too large."""
         exchange = self._posting
         assert exchange is not None
         if body is None:
@@ -304,6 +306,7 @@ class Polling:
             self._receive(exchange, packets)
 
     def _answer_post(self, exchange: Exchange) -> None:
+        """Answer a POST whose packets were all received, now or later."""
         connection = self._connection
         asked = self._parked is not None or self._compressing is not None
         if connection.carrier is self and not asked and _closed_by_peer(connection):
@@ -363,6 +366,7 @@ class Polling:
         self.flush()
 
     def _headers(self, exchange: Exchange, headers: Headers) -> Headers:
+        """Return `headers` with those of every answer."""
         connection = self._connection
         return connection.server.response_headers(exchange.request, headers, connection)
 

@@ -1,7 +1,7 @@
 """Every rule about the state of a client's Engine.IO session, and nothing else.
 
-The client's half of `session.py`, in the same manner: packets go in with `receive` and out with
-`take`, time is an argument, the next deadline an attribute, what is rare is listed in `events`, and
+The client's half of `session.py`, in the same manner. Packets go in with `receive` and out with
+`take`. Time is an argument, the next deadline an attribute. What is rare is listed in `events`, and
 `wake` says "there is something to take, or an event".
 
 A client on polling has two requests of its own: `begin_poll` and `polled` enclose a GET, `take` and

@@ -1,6 +1,6 @@
 """The frames of connections that have agreed on compression, or asked for text instead of binary.
 
-A message is compressed by itself (RFC 7692, "server_no_context_takeover"), so its frame is the same
+A message is compressed by itself (RFC 7692, "server_no_context_takeover"). So its frame is the same
 for all who have agreed on the same window, and is made once for all receivers of a broadcast.
 Rejected: to compress each message with the help of those before it, which are other ones for each
 receiver. Small messages that resemble each other become smaller so. But 64 KB cost 2 ms of the

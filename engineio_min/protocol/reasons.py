@@ -10,7 +10,9 @@ PING_TIMEOUT = "ping timeout"
 PARSE_ERROR = "parse error"
 SLOW_CONSUMER = "slow consumer"
 
-# Why a driver reads nothing of a peer, as bits, for several may hold at once: the application asked
-# for it, handlers do not keep up, the peer sends faster than it may, takes too little of what waits
-# for it, or has sent a large message whose turn is to come.
-APPLICATION, HANDLERS, RATE, UNSENT, LARGE_MESSAGE = 1, 2, 4, 8, 16
+# Why a driver reads nothing of a peer, as bits, for several may hold at once.
+APPLICATION = 1  # The application has asked for it.
+HANDLERS = 2  # The handlers do not keep up.
+RATE = 4  # The peer sends faster than it may.
+UNSENT = 8  # The peer takes too little of what waits for it.
+LARGE_MESSAGE = 16  # A large message of the peer waits for its turn.

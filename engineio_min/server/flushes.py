@@ -62,11 +62,9 @@ class Flushes:
     def queue(self, connection: Connection) -> None:
         """Flush a connection at the end of this turn, or of one of the next."""
         dirty = self._dirty
-        if dirty:
-            dirty.append(connection)
-        else:
-            dirty.append(connection)
+        if not dirty:
             self._end_of_turn.ask()
+        dirty.append(connection)
 
     def forget(self) -> None:
         """Flush nothing of an event loop that is closed."""

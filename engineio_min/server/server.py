@@ -1,9 +1,9 @@
 """The Engine.IO server: what an application asks of it, and to which session a request goes.
 
 It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http/`) and
-under any ASGI host (`asgi/`). Writes are collected: whatever a turn of the event loop sends to a
-connection leaves in one write at its end (`flushes`), and what a read causes for its own connection
-at the end of the read.
+under any ASGI host (`asgi/`). Writes are collected. Whatever a turn of the event loop sends to a
+connection leaves in one write at its end (`flushes`); what a read causes for its own connection
+leaves at the end of the read.
 """
 
 from __future__ import annotations

@@ -316,10 +316,10 @@ class Connection:
     def receive_all(self, packets: Iterable[Packet]) -> None:
         """Receive the packets of one read, and give their messages to the application.
 
-        The caller does this in `context`, so that a ContextVar that a function of the application
-        sets is there in the client's later ones and in no other client's, on every event loop; and
-        it flushes afterwards, so that what the application sends meanwhile leaves in one write. A
-        failure of the application costs this connection, nothing else.
+        The caller runs this in `context`: a ContextVar that a function of the application sets is
+        there for the client's later ones and for no other client's, on every event loop. The caller
+        flushes afterwards, so what the application sends meanwhile leaves in one write. A failure
+        of the application costs this connection, nothing else.
 
         Raises:
             PacketError: as `packets` does when it is iterated.

@@ -4,9 +4,8 @@ A session's id names its worker. A request with the id of another worker's sessi
 connection there, with the bytes that were read: the descriptor travels over a Unix socket, so the
 peer notices nothing, and the following requests of a keep-alive connection are at home.
 
-Rejected: passing each request on and its answer back (the way would be there for all of a long
-poll, and for a WebSocket as long as it lives), and sharing sessions (each poll would ask another
-process).
+Rejected: passing each request on and its answer back (a poll or a WebSocket would keep two
+processes busy for as long as it lasts), and sharing sessions (each poll would ask another process).
 """
 
 from __future__ import annotations

@@ -136,6 +136,11 @@ export class SharedDocument {
     this.#synchronizer.comeBack();
   }
 
+  /** Take note that what the guest typed is a user's from now on. */
+  _become(userId) {
+    this.#replica.userId = userId;
+  }
+
   /** Send and hear nothing more. */
   _giveUp(error) {
     this.#error ??= error;

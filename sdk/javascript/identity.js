@@ -5,20 +5,22 @@ import { insisting } from "./patience.js";
 
 /**
  * The session of a client, or the user's id in open mode. `end(error)` hears when the client is not that
- * user's any more.
+ * user's any more; the `documents` of a guest become the user's who logs in.
  */
 export class Identity {
   #client;
   #chains;
+  #documents;
   #end;
   #insist;
   #userId;
   // Whether the user is no guest: what is a guest's becomes the next user's.
   #isNamed = false;
 
-  constructor(client, chains, end, sessionId, userId) {
+  constructor(client, chains, documents, end, sessionId, userId) {
     this.#client = client;
     this.#chains = chains;
+    this.#documents = documents;
     this.#end = end;
     this.#insist = insisting(client.socket, (...args) => client._ask(...args));
     this.#userId = userId;
@@ -80,8 +82,9 @@ export class Identity {
   }
 
   #become(user) {
-    const isAnother = this.#isNamed && this.user.id !== user.id;
-    if (isAnother) this.#end(new SessionEnded("another user has logged in"));
+    const isAnother = this.user !== null && this.user.id !== user.id;
+    if (isAnother && this.#isNamed) this.#end(new SessionEnded("another user has logged in"));
+    if (isAnother) for (const document of this.#documents) document._become(user.id);
     this.user = user;
     this.#isNamed = true;
   }

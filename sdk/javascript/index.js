@@ -2,7 +2,7 @@
 //
 // It authenticates on every connection, also after a reconnection, and then joins the projects and
 // takes the locks again that it had. Its methods wait for acknowledgements, so what they resolve to is
-// on the server's disk. Events of the official client's manager, such as `reconnect`, are heard here.
+// on the server's disk. Events of the client's manager, such as `reconnect`, are heard here.
 
 import { io } from "socket.io-client";
 import { acceptAction, rejectAction } from "./actions.js";
@@ -66,8 +66,9 @@ export class AICodingAssistantSocket {
       ...options,
       autoConnect: false,
     });
-    const end = (error) => this.#end(error);
-    this.#identity = new Identity(this, this.#chains, end, sessionId, userId);
+    this.#participation = new Participation(this.#socket, this.#chains);
+    const { documents } = this.#participation;
+    this.#identity = new Identity(this, this.#chains, documents, this.#end.bind(this), sessionId, userId);
     const introduce = async () => {
       await this.#identity.present();
       await this.#participation.takeUp();
@@ -77,7 +78,6 @@ export class AICodingAssistantSocket {
       return this.#sending.settled(milliseconds);
     };
     this.#arrivals = new Arrivals(this.#socket, baseURL, introduce, finish);
-    this.#participation = new Participation(this.#socket, this.#chains);
     this.#sending = new Sending(this.#socket);
     this.#assistant = new Assistant(this, this.#socket, this.#chains, this.#participation);
     this.#socket.on("auth:session", (data) => this.#identity.hear(data));

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test, { before } from "node:test";
 import { Refused, SessionEnded, Unreachable } from "../../sdk/javascript/index.js";
-import { connected, next, sessionURL, until } from "./clients.mjs";
+import { connected, filePath, next, projectId as project, sessionURL, until } from "./clients.mjs";
 
 const PART = 262_144;
 const LARGE = "large.txt";
@@ -113,6 +113,19 @@ test("what was begun goes on where the user stays the same", async () => {
   document.append("!");
   assert.equal((await upload).size, 3 * PART);
   await document.close();
+});
+
+test("what a guest has begun is the user's who logs in", async () => {
+  const guest = await connected();
+  const document = await guest.openDocument(project, filePath);
+  document.append("// a guest's\n");
+  const upload = guest.uploadFile(project, "guest.txt", "a".repeat(3 * PART));
+  await guest.login("grace", password);
+  assert.equal((await upload).size, 3 * PART);
+  document.append("// Grace's\n");
+  await document.close();
+  const { content } = await guest.readFile(project, filePath);
+  assert.ok(content.endsWith("// a guest's\n// Grace's\n"));
 });
 
 test("nothing goes on after disconnect", async () => {

@@ -45,15 +45,15 @@ class Slow:
 async def serving(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Application, Application]]:
-    """The open server, and the other, where `ada` and `bob` have a password; the assistant of both
-    is `Slow`.
+    """The open server, where `grace` has a password; and the one that requires a session, where
+    `ada` and `bob` have one. The assistant is `Slow`.
     """
     password = HASHER.hash("open sesame")
     now = "2026-01-01T00:00:00.000Z"
 
-    def let_in(connection: Connection) -> None:
-        for user in (User("ada", "Ada"), User("bob", "Bob")):
-            accounts.add_user(connection, user, password, now)
+    def let_in(connection: Connection, *names: str) -> None:
+        for name in names:
+            accounts.add_user(connection, User(name.lower(), name), password, now)
 
     async with (
         running(directory / "open") as application,
@@ -61,5 +61,6 @@ async def serving(
     ):
         for server in (application, guarded):
             monkeypatch.setattr(server.answers.maker, "provider", Slow())
-        await guarded.database.run(let_in)
+        await application.database.run(lambda c: let_in(c, "Grace"))
+        await guarded.database.run(lambda c: let_in(c, "Ada", "Bob"))
         yield application, guarded

@@ -11,12 +11,9 @@ import pytest
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, SessionEnded, Unreachable
 from ai_coding_assistant.events import Action, AiResponse
 from ai_coding_assistant.transfers import PART
-from server.api.records import User
 from server.projects import projects
-from server.store import accounts
-from tests.sdk.connecting import PROJECT, Connect, Servers, heard
-from tests.server.running import HASHER
-from tests.waiting import until
+from tests.sdk.connecting import APP, PROJECT, Connect, Servers, heard
+from tests.waiting import patient, until
 
 Socket = AsyncAICodingAssistantSocket
 Deed = Callable[[Socket, str], Awaitable[object]]
@@ -156,18 +153,18 @@ async def test_what_was_begun_goes_on_where_the_user_stays_the_same(
     await document.close()
 
 
-async def test_what_a_guest_has_begun_is_the_users_who_logs_in(
-    servers: Servers, connect: Connect
-) -> None:
-    open_server = servers[0]
-    ada, password = User("ada", "Ada"), HASHER.hash(PASSWORD)
-    await open_server.database.run(lambda c: accounts.add_user(c, ada, password, "2026-01-01"))
-    guest = await connect(None, url=open_server.url)
-    await guest.join_project(PROJECT)
+async def test_what_a_guest_has_begun_is_the_users_who_logs_in(connect: Connect) -> None:
+    guest = await connect(None)
+    document = await guest.open_document(PROJECT, APP)
+    document.append("// a guest's\n")
     upload = asyncio.create_task(guest.upload_file(PROJECT, "new.txt", b"a" * 3 * PART))
     await asyncio.sleep(0)
-    await guest.login("ada", PASSWORD)
+    await guest.login("grace", PASSWORD)
     assert (await upload)["size"] == 3 * PART
+    document.append("// Grace's\n")
+    await patient(document.close())
+    content = (await guest.read_file(PROJECT, APP))["content"]
+    assert content.endswith("// a guest's\n// Grace's\n")
 
 
 async def test_nothing_goes_on_after_disconnect(ada: Socket, project: str) -> None:

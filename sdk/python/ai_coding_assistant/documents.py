@@ -212,6 +212,10 @@ class Document:
         self._is_lost = True
         self._wake.set()
 
+    def become(self, user_id: str) -> None:
+        """Take note that what the guest typed is a user's from now on."""
+        self._replica.user_id = user_id
+
     def give_up(self, error: SDKError) -> None:
         """Send and hear nothing more."""
         if self._error is None:

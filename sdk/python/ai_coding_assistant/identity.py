@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.chains import Chains
+from ai_coding_assistant.documents import Editor
 from ai_coding_assistant.errors import Refused, SessionEnded
 from ai_coding_assistant.events import AuthResult, User
 
@@ -23,7 +23,7 @@ class Identity:
 
     def __init__(
         self,
-        socket: Caller,
+        socket: Editor,
         chains: Chains,
         end: Callable[[SessionEnded], object],
         session_id: str | None,
@@ -93,15 +93,18 @@ class Identity:
         return answer
 
     def _become(self, user: User) -> None:
-        if self._is_named and self.user is not None and self.user["id"] != user["id"]:
-            self._end(SessionEnded("another user has logged in"))
+        if self.user is not None and self.user["id"] != user["id"]:
+            if self._is_named:
+                self._end(SessionEnded("another user has logged in"))
+            for document in self._socket.documents:
+                document.become(user["id"])
         self.user, self._is_named = user, True
 
     async def logout(self) -> None:
         """End the session.
 
         Raises:
-            Refused, Unreachable: as `Caller.call`.
+            Refused, Unreachable: as `Editor.call`.
         """
         await self._socket.until_in("auth:logout")
         with self._chains.paused():

@@ -74,9 +74,8 @@ async function show(projectId, path, target, isWanted) {
   const fresh = besideOf(path) ? undefined : await opened(projectId, path);
   if (state.project?.id !== projectId || !isWanted()) return retire(fresh?.document);
   const before = state.open?.path;
-  const beside = await left(path);
+  const beside = left(path);
   const next = fresh ?? beside.find((one) => one.path === path);
-  if (state.project?.id !== projectId || !next) return retire(fresh?.document);
   const line = fresh && tabOf(path)?.line;
   update({
     open: { ...next, target: target ?? (line && { line }) },
@@ -96,18 +95,16 @@ export function besideOf(path) {
 }
 
 /**
- * Leave the open file, and give a lock back. Returns what is beside then: it too if it has a tab, and
- * whatever is at the `wanted` path.
+ * Leave the open file, and give a lock back when what is typed is taken. Returns what is beside then: it
+ * too if it has a tab, and whatever is at the `wanted` path.
  */
-async function left(wanted) {
+function left(wanted) {
   const { open } = state;
   if (!open) return state.beside;
   leaveTab(open.path, lineOfCaret(open));
   keepLiveEditor();
   for (const handler of leavers) handler(open.path);
-  if (open.lock) await attempt(editTogether);
-  // Another one may be shown by now.
-  if (state.open?.opening !== open.opening) return state.beside;
+  if (open.lock) attempt(() => editTogether(open));
   if (!tabOf(state.open.path) || !(open.document || open.isGone)) {
     retire(open.document);
     return state.beside;
@@ -168,7 +165,7 @@ export async function closeFile(path = state.open?.path ?? state.missing?.path) 
 
 /** Show no file; those that have tabs go on. */
 export async function closeEditor() {
-  const beside = await left();
+  const beside = left();
   update({ open: null, beside, review: null, missing: null, following: null, pane: "files" });
   sayActivity(undefined);
 }

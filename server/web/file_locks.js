@@ -3,7 +3,7 @@
 import { change, onProject } from "./project.js";
 import { ask, endure, insist, isFailure, isMe, socket } from "./session.js";
 import { documentsUnlocked } from "./shared_files.js";
-import { alterOpen, attempt, state } from "./state.js";
+import { alterOpen, attempt, state, update } from "./state.js";
 
 // How often, and how long after a refusal, a lock is taken again that oneself has elsewhere.
 const RETAKINGS = 5;
@@ -13,23 +13,27 @@ const MOST_ENDED = 1_000;
 /** Keep all others from editing the open file. */
 export async function editAlone() {
   const { path } = state.open;
-  const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
+  const { id: projectId } = state.project;
+  const payload = { projectId, filePath: path, lockType: "exclusive" };
   const { lock } = await ask("file:lock", payload);
+  // The lock ends with the stay in the project.
+  if (state.project?.id !== projectId) return;
   putLock(lock);
   if (state.open?.path === path) alterOpen({ lock });
 }
 
-/** Let the others edit again. */
-export async function editTogether() {
-  const { path, lock, document } = state.open;
+/** Let the others edit a file again, when one's own words are taken; another one may be shown by then. */
+export async function editTogether({ path, lock, document } = state.open) {
+  const projectId = state.project.id;
   const isOnline = state.connection === "online";
-  // The others are let in when one's own words are taken.
   if (isOnline) await document?.settle();
-  alterOpen({ lock: null });
-  dropLock(path, lock.token);
+  // The lock ends with the stay in the project.
+  if (state.project?.id !== projectId) return;
+  const filePath = document?.path ?? path;
+  dropLock(filePath, lock.token);
   // A lock whose connection is lost ends by itself.
   if (!isOnline) return;
-  const payload = { projectId: state.project.id, filePath: path };
+  const payload = { projectId, filePath };
   const unlock = () => insist(() => ask("file:unlock", payload));
   const connection = socket.id;
   try {
@@ -37,7 +41,7 @@ export async function editTogether() {
   } catch (error) {
     if (!isFailure(error) || socket.id !== connection) return;
     // The others are kept out until that is done. By then one may have taken it anew.
-    const isAnew = () => state.open?.path === path && state.open.lock;
+    const isAnew = () => state.open?.path === filePath && state.open.lock;
     endure(() => isAnew() || unlock()).catch(() => {});
   }
 }
@@ -103,13 +107,16 @@ function dropLock(filePath, token) {
   documentsUnlocked(filePath);
   // Handed over in another window.
   if (state.open?.lock?.token === token) alterOpen({ lock: null });
+  const free = (one) => (one.lock?.token === token ? { ...one, lock: null } : one);
+  update({ beside: state.beside.map(free) });
   // It may have another path by now.
   change({ locks: state.project.locks.filter((one) => one.token !== token) });
 }
 
 /** Return the lock on a file that somebody else has, or one's own other window. */
 export function foreignLock(path) {
+  const own = new Set([state.open, ...state.beside].map((one) => one?.lock?.token));
   return state.project.locks.find(
-    (lock) => lock.filePath === path && lock.token !== state.open?.lock?.token,
+    (lock) => lock.filePath === path && !own.has(lock.token),
   );
 }

@@ -1,7 +1,7 @@
 // What becomes of the files in the editor and in other tabs by what others do, and by what the server
 // takes of one's own words.
 
-import { besideOf, closeFile, newOpening, opened } from "./file.js";
+import { besideOf, closeFile, newOpening, openFile, opened } from "./file.js";
 import { dropFile, isOutdated, movedAt, putFile } from "./file_list.js";
 import { lockAgain } from "./file_locks.js";
 import { foldersMoved } from "./folders.js";
@@ -29,7 +29,7 @@ function heardOf(document, news) {
   const beside = state.beside.find((one) => one.document === document);
   if (beside) return heardBeside(beside, news);
   const { problem, isOver = false, movedTo } = news;
-  if (state.open?.document !== document) return;
+  if (state.open?.document !== document) return isOver && failedBehind(document, problem);
   // While one was away.
   if (movedTo) {
     tabsMoved(state.open.path, movedTo);
@@ -50,11 +50,44 @@ function heardBeside(one, { problem, isOver = false, movedTo }) {
     const renamed = { ...one, path: movedTo };
     update({ beside: state.beside.map((other) => (other === one ? renamed : other)) });
   }
-  if (!isOver) return refresh();
-  if (problem.code === "NOT_FOUND") return goneBeside(one);
+  if (isOver) return failedBeside(one, problem);
+  const text = problem?.message ?? "";
+  if (problem !== undefined && one.lost === "" && text !== one.problem) {
+    const waits = (other) => (other.document === one.document ? { ...other, problem: text } : other);
+    update({ beside: state.beside.map(waits) });
+    if (text) toast(`${one.path} is not saved yet. ${text}`, "problem");
+  }
+  refresh();
+}
+
+/** Nothing can be typed into the file of another tab any more. */
+function failedBeside(one, error) {
+  tellFailure(one.document, error);
+  if (error.code === "NOT_FOUND") return goneBeside(one);
   // What is not taken is a draft, which is offered when the tab is shown.
   discard(one.document, false);
   update({ beside: state.beside.filter((other) => other !== one) });
+}
+
+/** The last words of a file that has no tab any more were not taken. */
+function failedBehind(document, error) {
+  const { project, open } = state;
+  if (document.unsaved === 0 || project?.id !== document.projectId) return;
+  // The words are offered where the file is shown again.
+  if (open?.path === document.path) return;
+  tellFailure(document, error);
+  // Otherwise they are a draft.
+  if (error.code !== "NOT_FOUND") return;
+  const { path, revision } = document;
+  const lost = gone({ path, document, revision, lock: null, isBinary: false });
+  update({ beside: [...state.beside, lost] });
+}
+
+/** Say to whoever typed last into a file that is not shown that it was not taken. */
+function tellFailure({ path, unsaved }, error) {
+  if (unsaved === 0) return;
+  const show = { name: "Show", run: () => attempt(() => openFile(path)) };
+  toast(`What you typed last into ${path} could not be put in: ${error.message}`, "problem", show);
 }
 
 /** Take a deleted file out of its tab. It stays with its text if something is lost otherwise. */

@@ -36,6 +36,28 @@ async function together(project, role = "editor", typed = "one") {
   return [ada, bob];
 }
 
+/** Hold the answers to the next events of these names back; `giveAnswers` gives them, or an error. */
+function holdAnswers(page, events) {
+  const hold = async (names) => {
+    const { socket } = await import("/web/session.js");
+    const { emit } = socket;
+    const held = [];
+    socket.emit = function (event, ...rest) {
+      if (!names.includes(event)) return emit.call(this, event, ...rest);
+      const callback = rest.pop();
+      const give = (error, answer) => callback(null, error ? { ok: false, error } : answer);
+      return emit.call(this, event, ...rest, (_late, answer) => held.push((error) => give(error, answer)));
+    };
+    window.giveAnswers = (error) => {
+      socket.emit = emit;
+      for (const give of held.splice(0)) give(error);
+    };
+  };
+  return alter(page, hold, events);
+}
+
+const giveAnswers = (page, error) => page.evaluate((given) => window.giveAnswers(given), error);
+
 const people = (page) => page.getByRole("region", { name: "People" });
 
 test("two people type into one file at once, and see where the other is", async () => {
@@ -77,6 +99,43 @@ test("alone in a file: the others see it all, and type when it is free", async (
   await bob.keyboard.press("Control+End");
   await bob.keyboard.type(" three");
   await linesAre(ada, ["one two three"]);
+});
+
+test("who goes from a file that they edit alone waits for nothing, and hears what is not taken", async () => {
+  const [ada, bob] = await together("Leaving");
+  await ada.evaluate(async () => {
+    const { createFile } = await import("/web/file_actions.js");
+    await createFile("other.txt");
+  });
+  await ada.getByRole("tab", { name: "notes.txt" }).click();
+  const leave = async (words) => {
+    await button(ada, "Edit alone").click();
+    await bob.getByText("ada keeps this file").waitFor();
+    await holdAnswers(ada, ["file:edit"]);
+    await text(ada).click();
+    await ada.keyboard.press("Control+End");
+    await ada.keyboard.type(words);
+    await ada.getByRole("tab", { name: "other.txt" }).click();
+    await ada.getByRole("tab", { name: "other.txt", selected: true }).waitFor();
+    await ada.getByRole("tab", { name: /^notes.txt/ }).getByText("not saved yet").waitFor();
+    assert.equal(await bob.getByText("ada keeps this file").count(), 1);
+  };
+  await leave(" two");
+  await giveAnswers(ada);
+  await bob.getByText("ada keeps").waitFor({ state: "detached" });
+  await linesAre(bob, ["one two"]);
+
+  await ada.getByRole("tab", { name: "notes.txt" }).click();
+  await linesAre(ada, ["one two"]);
+  await leave(" three");
+  const error = { code: "VALIDATION_ERROR", message: "the text is too long" };
+  await giveAnswers(ada, error);
+  const lost = "What you typed last into notes.txt could not be put in: The text is too long";
+  const toast = ada.locator(".toast.problem").filter({ hasText: lost });
+  await toast.getByRole("button", { name: "Show" }).click();
+  // Nothing is lost: it is tried once more, and taken.
+  await linesAre(ada, ["one two three"]);
+  await bob.getByText("ada keeps").waitFor({ state: "detached" });
 });
 
 test("what is typed offline waits, says so, and merges with the others'", async () => {

@@ -36,7 +36,7 @@ export async function answer({ id, projectId, user, filePath }, isHandedOver) {
     ask("lock:answer", { projectId, requestId: id, answer: words }),
   );
   drop(id);
-  if (lock) handedOver(lock);
+  if (lock && state.project?.id === projectId) handedOver(lock);
   if (lock) toast(`${user.name} has ${filePath} now`);
 }
 

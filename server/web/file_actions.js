@@ -11,19 +11,23 @@ import { discard, retire, settled, sharedFile } from "./shared_files.js";
 import { attempt, state, toast, update } from "./state.js";
 
 export async function createFile(path) {
-  await openFile(await put(path, ""));
+  await createWith(path, "");
 }
 
 /** Make a file again that was deleted while it was open. */
 export async function putBack() {
   const path = await put(state.open.path, state.open.text);
+  if (path === undefined) return;
   update({ open: null });
   await openFile(path);
 }
 
+/** Create a file; return its path, or undefined if one is in another project by then. */
 async function put(path, content) {
+  const { id: projectId } = state.project;
   const file = { path, action: "created", content, baseRevision: 0 };
-  const answer = await ask("file:change", { projectId: state.project.id, file });
+  const answer = await ask("file:change", { projectId, file });
+  if (state.project?.id !== projectId) return undefined;
   putFile(answer.file);
   return answer.filePath;
 }
@@ -40,15 +44,17 @@ export async function moveTo(filePath, newPath) {
 
 /** Copy a file or folder. */
 export async function duplicate(filePath, newPath) {
+  const { id: projectId } = state.project;
   await settled();
-  const answer = await ask("file:copy", { projectId: state.project.id, filePath, newPath });
-  if (answer.file) await openFile(answer.newPath);
+  const answer = await ask("file:copy", { projectId, filePath, newPath });
+  if (answer.file && state.project?.id === projectId) await openFile(answer.newPath);
 }
 
 /** Put a file or folder into the bin; for a while it can be undone at once. */
 export async function deleteFile(path) {
   const { project } = state;
-  for (const tab of project.tabs) if (isWithin(tab.path, path)) await closeFile(tab.path);
+  const isHere = () => state.project?.id === project.id;
+  for (const tab of project.tabs) if (isHere() && isWithin(tab.path, path)) await closeFile(tab.path);
   await settled();
   const { deletionId } = await ask("file:delete", { projectId: project.id, filePath: path });
   toast(`${path} is in the bin`, "news", {
@@ -64,7 +70,8 @@ export async function restoreDeleted(projectId, deletionId, newPath) {
 
 /** Make a file with this content, if there is none. */
 export async function createWith(path, content) {
-  await openFile(await put(path, content));
+  const created = await put(path, content);
+  if (created !== undefined) await openFile(created);
 }
 
 /** Change a file that is not in the editor: `work(text)` is the `ChangeSet` of its text. */

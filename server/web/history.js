@@ -184,7 +184,8 @@ async function restore(path, save, close) {
     await openFile(path);
     const text = await readText(projectId, path, save.id);
     const view = await editorOf(path);
-    if (view && !view.state.readOnly) {
+    // Another project may have a file of this name.
+    if (view && state.project?.id === projectId && !view.state.readOnly) {
       putIn(view, difference(view.state.doc, textOf(text)));
       toast(`${path} is what it was ${when(save)}`);
       return close();

@@ -25,8 +25,9 @@ export function MissingFile({ missing: { path, line } }) {
   }, [path]);
   const open = (other) => attempt(() => openFile(other, line && { line }));
   const restore = async () => {
-    await restoreDeleted(state.project.id, deletion.id);
-    await openFile(path, line && { line });
+    const { id: projectId } = state.project;
+    await restoreDeleted(projectId, deletion.id);
+    if (state.project?.id === projectId) await openFile(path, line && { line });
   };
   const others = [...state.project.files.keys()]
     .filter((other) => nameOf(other) === nameOf(path))

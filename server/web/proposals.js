@@ -105,9 +105,11 @@ function printable(text) {
 
 /** Put a whole proposal into its file. */
 export async function accept({ requestId, path }) {
+  const { id: projectId } = state.project;
   await keepBefore(requestId);
   const proposal = proposalFor(requestId, path);
-  const { action } = proposal;
+  // There is none in another project, where one may be by now.
+  const action = proposal?.action;
   if (!action || action.decision) return;
   if (!state.project.files.has(path)) {
     await createWith(path, action.content);
@@ -118,7 +120,7 @@ export async function accept({ requestId, path }) {
     if (view) putIn(view, whole(view.state.doc));
     else await editBeside(path, whole);
   }
-  await decide(requestId, action, "accepted");
+  await decide(requestId, action, "accepted", projectId);
 }
 
 /** Change the text in the editor, so that undo takes back just that. */
@@ -140,9 +142,9 @@ export async function reject({ requestId, action }) {
 const untold = new Map();
 
 /** Say what became of a proposal: "accepted", "rejected" or "partly". */
-export async function decide(requestId, { id: actionId }, outcome) {
-  const { id: projectId } = state.project;
-  heardDecision({ requestId, actionId, outcome, user: state.user });
+export async function decide(requestId, { id: actionId }, outcome, projectId = state.project.id) {
+  const isHere = state.project?.id === projectId;
+  if (isHere) heardDecision({ requestId, actionId, outcome, user: state.user });
   const decision = { projectId, requestId, actionId, outcome };
   untold.set(`${requestId} ${actionId}`, decision);
   if (state.connection === "online") await tell(decision);

@@ -177,7 +177,7 @@ async function replaceIn(files, versionName, verb) {
     const { wanted } = state.search;
     await search(wanted);
   }
-  alter({ report });
+  if (state.project?.id === project) alter({ report });
 }
 
 /** Put back what was replaced, where nobody has changed it since. */

@@ -316,6 +316,26 @@ test("nothing that was begun goes on as the one who signs in next", async () => 
 
 test("somebody was faster while one is in another project", async () => {
   const ada = await withProject("ada", "Faster", "notes.txt");
+  // What was begun here is shown here, or nowhere.
+  await holdAnswers(ada, ["file:change", "file:lock"]);
+  await ada.evaluate(async () => {
+    const { createFile } = await import("/web/file_actions.js");
+    const { editAlone } = await import("/web/file_locks.js");
+    const { attempt } = await import("/web/state.js");
+    attempt(() => createFile("late.txt"));
+    attempt(editAlone);
+  });
+  await button(ada, "All projects").click();
+  await ada.getByRole("heading", { name: "Projects" }).waitFor();
+  await giveAnswers(ada);
+  const problems = async () => {
+    const { state } = await import("/web/state.js");
+    return state.toasts.filter(({ kind }) => kind === "problem").map(({ text }) => text);
+  };
+  assert.deepEqual(await ada.evaluate(problems), []);
+
+  await ada.getByRole("button", { name: "Faster" }).click();
+  await ada.getByRole("button", { name: "late.txt", exact: true }).waitFor();
   await goOffline(ada);
   await ada.evaluate(async () => {
     const { uploadInto } = await import("/web/uploads.js");

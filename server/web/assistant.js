@@ -6,7 +6,7 @@ import { Composer } from "./composer.js";
 import { Avatar, Icon, html } from "./html.js";
 import { liveEditorOf } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
-import { byName } from "./paths.js";
+import { byName, visible } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { ProposalList } from "./proposal_list.js";
 import { openReview, proposalFor, proposalsOf } from "./proposals.js";
@@ -163,7 +163,7 @@ function shown(message) {
 function Message({ message: { role, user, content } }) {
   if (role === "problem") return html`<p class="message problem" role="alert">${content}</p>`;
   return html`<article class="message user ${isMe(user) ? "own" : ""}">
-    <header><${Avatar} user=${user} /> ${isMe(user) ? "You" : user.name}</header>
+    <header><${Avatar} user=${user} /> ${isMe(user) ? "You" : visible(user.name)}</header>
     <div class="text">${content}</div>
   </article>`;
 }

@@ -35,6 +35,7 @@ import {
 } from "./live_editor.js";
 import { MissingFile } from "./missing_file.js";
 import { sayPlace } from "./own_place.js";
+import { visible } from "./paths.js";
 import { quickly } from "./patient_parser.js";
 import { mayEdit, placesIn } from "./project.js";
 import { difference } from "./replica.js";
@@ -141,7 +142,7 @@ function HistoryButton({ path }) {
 }
 
 function Path({ path }) {
-  const parts = path.split("/");
+  const parts = path.split("/").map(visible);
   return html`<span class="soft">${parts.slice(0, -1).map((part) => `${part}/`)}</span
     ><strong>${parts.at(-1)}</strong>`;
 }

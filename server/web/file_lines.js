@@ -8,6 +8,7 @@ import { Rename } from "./file_fields.js";
 import { keysOf } from "./file_keys.js";
 import { showFolder } from "./folders.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
+import { visible } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { attempt } from "./state.js";
 
@@ -170,7 +171,7 @@ function Line({ line, isCurrent, isFocused, isTarget, isRenamed, lock, people, e
             onClick=${act}
           >
             <${Icon} name=${file ? "file" : isOpen ? "folderOpen" : "folder"} />
-            <span class="name">${name}</span>
+            <span class="name">${visible(name)}</span>
             ${
               lock &&
               html`<span class="locked" title=${`${lock.user.name} is editing`}>

@@ -11,6 +11,22 @@ export function nameOf(path) {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+// What shows nothing where it stands: spaces at the ends of a name, and characters without a width. The
+// joiners of letters and emoji (200C, 200D) change what is beside them.
+const UNSEEN =
+  /^\s+|\s+$|[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2060-\u206f\u2800\u3164\ufeff\uffa0]/gu;
+
+/** Return a name as it is shown, with what could not be seen: so that it looks like no other one. */
+export function visible(name) {
+  return name.replace(UNSEEN, (unseen) =>
+    Array.from(unseen, (one) => (one === " " ? "␣" : `⟨${codeOf(one)}⟩`)).join(""),
+  );
+}
+
+function codeOf(character) {
+  return character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+}
+
 /** Return the folder that a path is in, "" for the project itself. */
 export function folderOf(path) {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));

@@ -2,6 +2,7 @@
 
 import { follow, stopFollowing } from "./following.js";
 import { Avatar, html } from "./html.js";
+import { visible } from "./paths.js";
 import { isMe } from "./session.js";
 
 export function People({ app }) {
@@ -33,7 +34,7 @@ function Name({ user, isFollowed }) {
     aria-pressed=${isFollowed}
     onClick=${() => (isFollowed ? stopFollowing() : follow(user))}
   >
-    ${user.name}
+    ${visible(user.name)}
   </button>`;
 }
 

@@ -7,6 +7,7 @@ import { openPlace } from "./file.js";
 import { Ago, Avatar, Icon, html } from "./html.js";
 import { placeInEditor } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
+import { visible } from "./paths.js";
 import { isMe } from "./session.js";
 import { attempt, useReading } from "./state.js";
 import { forgetShown, loadOlderTalk, peopleLike, readAll, say } from "./talk.js";
@@ -92,7 +93,7 @@ function Message({ message }) {
   const kind = isMe(user) ? "own" : mentions.some(isMe) ? "names-me" : "";
   return html`<article class="message person ${kind}" id=${message.id} tabindex="-1">
     <header>
-      <${Avatar} user=${user} /> ${isMe(user) ? "You" : user.name}
+      <${Avatar} user=${user} /> ${isMe(user) ? "You" : visible(user.name)}
       <span class="soft"><${Ago} time=${createdAt} /></span>
     </header>
     <div class="text">

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { closeFile } from "./file.js";
 import { Icon, IconButton, html } from "./html.js";
 import { Menu } from "./menu.js";
-import { folderOf, nameOf } from "./paths.js";
+import { folderOf, nameOf, visible } from "./paths.js";
 import { showPath } from "./route.js";
 import { isBusy } from "./shared_files.js";
 import { attempt, state, useReading } from "./state.js";
@@ -110,7 +110,7 @@ function Tab({ path, folder, isShown, isFocused, isGone }) {
     onMouseDown=${press}
     onAuxClick=${(event) => event.button === 1 && close()}
   >
-    <span class="name">${name}</span>
+    <span class="name">${visible(name)}</span>
     ${folder && html`<span class="soft">${folder}</span>`}
     ${mark && html`<span class="mark ${state.connection}" title=${mark}><span class="hidden">${mark}</span></span>`}
     <${IconButton}

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { format, parse } from "../../server/web/address.js";
 import { best, places, prepared } from "../../server/web/fuzzy.js";
+import { visible } from "../../server/web/paths.js";
 import { sentence } from "../../server/web/sentence.js";
 
 test("an address says what it was made of, and reads what people write", () => {
@@ -21,6 +22,20 @@ test("an address says what it was made of, and reads what people write", () => {
   assert.deepEqual(parse(""), { id: "", path: "", line: undefined });
   assert.deepEqual(parse("#p/%zz:0"), { id: "p", path: "%zz", line: 1 });
   assert.deepEqual(parse("#p/a:1234567890"), { id: "p", path: "a:1234567890", line: undefined });
+});
+
+test("a name that differs only in what cannot be seen looks like no other one", () => {
+  for (const [name, shown] of [
+    ["one.txt ", "one.txt␣"],
+    ["  one\u200b.txt", "␣␣one⟨200B⟩.txt"],
+    ["one\u00a0", "one⟨00A0⟩"],
+    ["one\u3164", "one⟨3164⟩"],
+    ["a name.txt", "a name.txt"],
+    ["نامه\u200cها.txt", "نامه\u200cها.txt"],
+    ["👩\u200d💻.md", "👩\u200d💻.md"],
+  ]) {
+    assert.equal(visible(name), shown);
+  }
 });
 
 test("the best paths come first", () => {

@@ -38,6 +38,7 @@ from benchmarks import (
     fairness_answers,
     fairness_files,
     fairness_library,
+    fairness_people,
     fairness_results,
     fairness_work,
 )
@@ -50,6 +51,7 @@ DEEDS: tuple[Deed, ...] = (
     *fairness_work.DEEDS,
     *fairness_files.DEEDS,
     *fairness_answers.DEEDS,
+    *fairness_people.DEEDS,
 )
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -71,7 +71,7 @@ FAULTS: list[tuple[str, str, Callable[..., Any] | Any]] = [
     ("sessions", "engineio_min.protocol.session.NEVER", 5.0),
     ("sessions", "engineio_min.protocol.client_session.NEVER", 5.0),
     ("sessions", "engineio_min.protocol.open_packet._milliseconds", lambda *_: -1.0),
-    ("socketio_packets", "socketio_min.protocol.decoding.MAX_EVENT_NAME", 0),
+    ("socketio_packets", "socketio_min.protocol.packets.MAX_EVENT_NAME", 0),
     ("socketio_packets", "socketio_min.protocol.decoding._parse_integer", len),
     ("server_frames", "engineio_min.protocol.server_frames.apply_mask", forget_mask),
     ("client_frames", "engineio_min.protocol.client_frames._LENGTH_SIZES", {126: 2, 127: 4}),

@@ -16,7 +16,7 @@ from benchmarks.parts import measured_on
 from scripts.set_up import find_browser
 from server.application import Application
 from server.settings import Settings
-from server.store import contents
+from server.store import project_files
 from server.store.connection import Connection
 from server.store.demonstration import PROJECT_ID
 
@@ -29,10 +29,10 @@ def fill(connection: Connection) -> None:
     """Put the files of the benchmark into the demonstration's project."""
     for number in range(FILES):
         path = f"src/module{number % 40}/part{number % 7}/file{number}.js"
-        contents.write(connection, PROJECT_ID, path, _LINE, user_id="user-456", now="now")
+        project_files.write(connection, PROJECT_ID, path, _LINE, user_id="user-456", now="now")
     text = _LINE * (MEGABYTE // len(_LINE))
-    contents.write(connection, PROJECT_ID, "large.js", text, user_id="user-456", now="now")
-    contents.write(connection, PROJECT_ID, "both.txt", "", user_id="user-456", now="now")
+    project_files.write(connection, PROJECT_ID, "large.js", text, user_id="user-456", now="now")
+    project_files.write(connection, PROJECT_ID, "both.txt", "", user_id="user-456", now="now")
 
 
 async def measure() -> None:

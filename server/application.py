@@ -61,7 +61,7 @@ from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.engines import engine_for
 from server.store.link import HOUSEKEEPING, WORKSPACE, Lease
-from server.store.reaching import AWAY, reach
+from server.store.start_retry import AWAY, reach
 from server.store.store import Store
 from server.tuning import Tuning
 from server.workspace.shared_workspace import SharedWorkspace

@@ -71,7 +71,7 @@ def _migrate(settings: Settings) -> str:
     target = engine_for(settings.data_dir, settings.database_url)
     # The module is imported here: the driver is there now.
     from server.store.postgres import Postgres
-    from server.store.transfer import transfer
+    from server.store.sqlite_to_postgres import transfer
 
     assert isinstance(target, Postgres)
     counts = transfer(Sqlite(settings.data_dir), target)

@@ -13,7 +13,7 @@ from server.api.services import Call, Services
 from server.locks import lock_news
 from server.people.room_access import projects_of
 from server.projects.projects import depart
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 from socketio_min import Socket
 
 

@@ -72,7 +72,7 @@ class AnswerMaker:
         project_id = request.project_id
         if project_id is None:
             return []
-        return await request.call.store.chat.add(project_id, message, _HISTORY, key)
+        return await request.call.store.conversations.add(project_id, message, _HISTORY, key)
 
     async def _stream(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> Usage | None:
         question = await question_of(self._services, request, history, self.provider.budget)

@@ -209,7 +209,7 @@ class Answers:
             if not request.is_over:
                 return request.proposals.decide(action_id, decision)
             await request.kept.wait()
-        return await call.store.chat.decide(project_id, request_id, action_id, decision)
+        return await call.store.conversations.decide(project_id, request_id, action_id, decision)
 
     # -- ended early
 

@@ -30,7 +30,7 @@ from server.api.types import (
     Text,
 )
 from server.people.room_access import project_room, projects_of
-from server.store import messages
+from server.store import conversations
 
 MAX_MESSAGE: Final = 32_768
 """Bytes of a message."""
@@ -114,9 +114,9 @@ async def message(call: Call[AiMessagePayload]) -> Record:
 async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
     """Read the project's chat backwards: 100 messages at once, fewer where they are long."""
     payload = call.payload
-    limit = min(payload.limit or messages.HISTORY, messages.HISTORY)
+    limit = min(payload.limit or conversations.HISTORY, conversations.HISTORY)
     return HistoryResult(
-        *await call.store.chat.page(payload.project_id, payload.after or "", limit)
+        *await call.store.conversations.page(payload.project_id, payload.after or "", limit)
     )
 
 

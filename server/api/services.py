@@ -31,7 +31,7 @@ from server.projects.untold import Untold
 from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
-from server.store.contents import Change
+from server.store.project_files import Change
 from server.store.store import Store
 from server.workspace.unwritten import Unwritten
 from socketio_min import Server, Socket

@@ -21,8 +21,8 @@ from server.cluster.changes import Changes
 from server.cluster.membership import Membership
 from server.locks import lock_news
 from server.store.engine import Engine
-from server.store.held_locks import Held
 from server.store.link import Lease
+from server.store.lock_rules import Held
 
 _FILES: Final = "files"
 """What the database notifies of when files of the mirrored project have changed."""

@@ -22,7 +22,7 @@ from server.people import notifications
 from server.people.room_access import project_room
 from server.projects.download_tickets import Ticket
 from server.projects.projects import depart
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 from socketio_min import Socket
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 

@@ -24,8 +24,8 @@ from server.api.services import Services
 from server.documents.authority import Update
 from server.documents.open_documents import Key
 from server.people.room_access import document_room, project_room
-from server.store.contents import Change
 from server.store.document_records import Replaced
+from server.store.project_files import Change
 
 logger = logging.getLogger("server")
 

@@ -19,7 +19,7 @@ from server.api.records import File
 from server.api.services import Services
 from server.projects.download_tickets import Ticket
 from server.projects.zipping import Archive
-from server.store.parts import PART
+from server.store.contents import PART
 from server.store.store import Store
 
 _FILES_AT_ONCE: Final = 500

@@ -23,7 +23,7 @@ from server.api.types import Id, Path, ProjectPayload, Record
 from server.locks.lock_requests import Asked, unknown
 from server.people import notifications
 from server.people.room_access import project_room, sockets_room
-from server.store.held_locks import Held, refusal
+from server.store.lock_rules import Held, refusal
 from socketio_min import AcknowledgementTimeout
 
 _ELSEWHERE_SECONDS: Final = 2.0

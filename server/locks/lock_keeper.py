@@ -11,7 +11,7 @@ from typing import Protocol
 
 from server.api.records import Lock, LockType, User
 from server.store.connection import Connection
-from server.store.held_locks import Grant, Held
+from server.store.lock_rules import Grant, Held
 from server.store.store import Store
 
 Then = Callable[[Sequence[Held]], object]

@@ -18,7 +18,7 @@ from server.api.file_announcements import FileLocked, FileUnlocked
 from server.api.receivers import receivers
 from server.api.services import Services
 from server.people.room_access import project_room
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 
 TOLD_AT_ONCE: Final = 2_000
 """Receivers that a turn of the loop tells, besides those of the last lock: 2 ms."""

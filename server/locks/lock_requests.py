@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.records import LockOutcome, LockRequest, User
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 
 MAX_OF_USER: Final = 5
 """Requests of one user that may be open."""

@@ -16,7 +16,7 @@ from server.api.paths import moved
 from server.api.records import Lock, LockType, User
 from server.locks.lock_keeper import Then
 from server.store.connection import Connection
-from server.store.held_locks import (
+from server.store.lock_rules import (
     GRANTS_OF_A_START,
     Grant,
     Held,

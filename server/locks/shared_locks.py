@@ -16,10 +16,9 @@ from server.api.errors import EventError
 from server.api.paths import moved
 from server.api.records import Lock, LockType, User
 from server.locks.lock_keeper import Then
-from server.store import locks
+from server.store import postgres_locks
 from server.store.connection import Connection
-from server.store.faces.locks import Locks as Rows
-from server.store.held_locks import (
+from server.store.lock_rules import (
     Grant,
     Held,
     check_edit,
@@ -27,6 +26,7 @@ from server.store.held_locks import (
     check_token,
     exclusive_among,
 )
+from server.store.repositories.locks import Locks as Rows
 from server.store.store import Store
 
 _RETRY_SECONDS: Final = 0.2
@@ -125,7 +125,7 @@ class SharedLocks:
         self, connection: Connection, project_id: str, source: str, target: str
     ) -> list[Held]:
         """Let locks follow to another path; see `LockKeeper`."""
-        return locks.move(connection, project_id, source, target)
+        return postgres_locks.move(connection, project_id, source, target)
 
     def moved(
         self, project_id: str, source: str, target: str, ended: Collection[Held]
@@ -151,7 +151,7 @@ class SharedLocks:
         """Let a socket change files; see `LockKeeper`."""
         if connection is not None:
             for path in paths:
-                holders = locks.of_file(connection, self._grace, project_id, path)
+                holders = postgres_locks.of_file(connection, self._grace, project_id, path)
                 check_others(holders, socket_id)
                 check_token(holders, path, socket_id, token)
 
@@ -164,19 +164,21 @@ class SharedLocks:
     ) -> None:
         """Let a socket change files and folders; see `LockKeeper`."""
         if connection is not None:
-            check_others(locks.within(connection, self._grace, project_id, paths), socket_id)
+            check_others(
+                postgres_locks.within(connection, self._grace, project_id, paths), socket_id
+            )
 
     def check_all(self, connection: Connection | None, project_id: str, socket_id: str) -> None:
         """Let a socket change all files of a project; see `LockKeeper`."""
         if connection is not None:
-            check_others(locks.of_project(connection, self._grace, project_id), socket_id)
+            check_others(postgres_locks.of_project(connection, self._grace, project_id), socket_id)
 
     def check_edit(
         self, connection: Connection | None, project_id: str, path: str, socket_id: str
     ) -> None:
         """Let a socket edit a file together with others; see `LockKeeper`."""
         if connection is not None:
-            check_edit(locks.of_file(connection, self._grace, project_id, path), socket_id)
+            check_edit(postgres_locks.of_file(connection, self._grace, project_id, path), socket_id)
 
     def lease_lost(self) -> list[Held]:
         """Lose the locks of all sockets of this server; see `LockKeeper`."""

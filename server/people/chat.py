@@ -102,7 +102,7 @@ async def message(call: Call[ChatMessagePayload]) -> ChatMessageResult:
         place=None if place is None else FilePlace(normal(place.file_path), place.line),
     )
     notices = [_notice(new, user) for user in new.mentions if user.id != call.user.id]
-    said = await call.store.talk.say(new, payload.key, notices)
+    said = await call.store.people_chat.say(new, payload.key, notices)
     if said.is_new:
         announcement = ChatMessageSent(message=new)
         call.tell(project_room(new.project_id), announcement, project_id=new.project_id)
@@ -115,7 +115,7 @@ async def history(call: Call[ProjectPagePayload]) -> ChatHistoryResult:
     """Read what people said backwards: 100 messages at once, fewer where they are long."""
     payload = call.payload
     limit = min(payload.limit or MESSAGES, MESSAGES)
-    page, unread = await call.store.talk.page(
+    page, unread = await call.store.people_chat.page(
         payload.project_id, call.user.id, payload.after or "", limit
     )
     return ChatHistoryResult(page.items, unread, page.next)
@@ -126,7 +126,7 @@ async def read(call: Call[ChatReadPayload]) -> ChatReadResult:
     it.
     """
     payload = call.payload
-    unread = await call.store.talk.read(payload.project_id, call.user.id, payload.message_id)
+    unread = await call.store.people_chat.read(payload.project_id, call.user.id, payload.message_id)
     announcement = ChatRead(message_id=payload.message_id, unread=unread)
     own = sockets_room(call.user.id)
     call.tell_others(own, announcement, project_id=payload.project_id)

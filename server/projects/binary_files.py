@@ -23,8 +23,8 @@ from server.projects.files import WRITTEN, announce, asked_moment, tell_replaced
 from server.projects.mirroring import mirror
 from server.projects.upload_table import Upload
 from server.store.connection import Connection
-from server.store.contents import MAX_FILE
-from server.store.parts import PART, Kept
+from server.store.contents import PART, Kept
+from server.store.project_files import MAX_FILE
 
 FileSize = Annotated[
     int, Meta(ge=0, le=MAX_FILE, description=f"a whole number from 0 to {MAX_FILE} (5 MB)")

@@ -12,7 +12,7 @@ from typing import Final
 from server.api.records import FileDifference
 from server.background import Worker, WorkFailed
 from server.projects.differences import MAX_PAIRS, unified_diff
-from server.store.parts import Stored
+from server.store.contents import Stored
 from server.store.snapshots import Differing
 
 MAX_LISTED: Final = 1_000

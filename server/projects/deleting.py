@@ -24,8 +24,8 @@ from server.projects import telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce
 from server.store.connection import Check, Connection
-from server.store.contents import Change
 from server.store.files import deletion
+from server.store.project_files import Change
 
 DELETIONS: Final = 200
 """Deletions that one answer lists, if the client does not say how many."""

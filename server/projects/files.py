@@ -31,9 +31,9 @@ from server.documents.saving import announcement_of, heard, is_over
 from server.people.room_access import project_room
 from server.projects.deletion_notices import notify_authors
 from server.store.connection import Connection
-from server.store.contents import Change
 from server.store.document_records import Replaced
 from server.store.files import Edit, Moment, deletion
+from server.store.project_files import Change
 
 FILES: Final = 1_000
 """Files that one answer lists at the most."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.api.services import Call
-from server.store.contents import Change
+from server.store.project_files import Change
 
 
 async def mirror(call: Call[Any], change: Change) -> None:

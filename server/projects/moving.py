@@ -25,9 +25,9 @@ from server.projects import telling
 from server.projects.files import announce
 from server.projects.mirroring import mirror
 from server.store.connection import Connection
-from server.store.contents import Change
 from server.store.files import deletion
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
+from server.store.project_files import Change
 
 
 class FileCopyPayload(ProjectPayload, frozen=True, kw_only=True):

@@ -54,8 +54,8 @@ from server.people.room_access import (
     user_room,
 )
 from server.projects.files import FILES
-from server.store import messages
-from server.store.held_locks import Held
+from server.store import conversations
+from server.store.lock_rules import Held
 from socketio_min import Socket
 
 PROJECTS: Final = 100
@@ -207,7 +207,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     services = call.services
     # Asked at the same time, so that the store may answer both in one transaction.
     (project, files, chat), held = await asyncio.gather(
-        call.store.projects.overview(project_id, FILES, messages.HISTORY),
+        call.store.projects.overview(project_id, FILES, conversations.HISTORY),
         locking.page(services.locks, project_id, None, None),
     )
     project = found(project, project_id)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from server.api.errors import EventError
 from server.api.services import Call
 from server.projects.files import TOLD_AT_ONCE, announce
-from server.store.contents import Change
+from server.store.project_files import Change
 
 AT_ONCE: Final = 100
 """Changed files whose histories and contents are seen to together."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from server.api.announcements import Announcement
-from server.store.contents import Change
+from server.store.project_files import Change
 
 Tell = Callable[[Change, str | None], None]
 """Tells the clients of a change, with the content if it is at hand."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from server.api.errors import Code, EventError
-from server.store.faces.contents import Incoming
+from server.store.repositories.contents import Incoming
 
 MOST_OF_ONE: Final = 4
 """Unfinished uploads of one user."""

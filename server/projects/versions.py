@@ -19,7 +19,7 @@ from server.people.room_access import project_room
 from server.projects import comparing, telling
 from server.projects.files import announce, tell_replaced
 from server.store.connection import Connection
-from server.store.contents import Change
+from server.store.project_files import Change
 
 VERSIONS: Final = 200
 """Versions that one answer lists, if the client does not say how many."""

@@ -12,11 +12,11 @@ from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.records import Deletion
-from server.store import contents, folders, leftovers, trees
+from server.store import folders, leftovers, project_files, trees
 from server.store.connection import Connection
-from server.store.contents import Change
 from server.store.folders import Flow
 from server.store.missing_files import nothing_at
+from server.store.project_files import Change
 from server.store.trees import COLUMNS, Steps
 
 MAX_DELETIONS: Final = 1_000
@@ -39,7 +39,7 @@ def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change
         (tree, trees.of_project(connection, project_id), new.path),
     ).fetchone()
     trees.finish_counted(connection, tree, 1, size)
-    change = contents.delete(connection, project_id, new.path)
+    change = project_files.delete(connection, project_id, new.path)
     _add(connection, project_id, new, tree)
     return change
 
@@ -56,7 +56,7 @@ def throw_folder(
     Raises:
         EventError: there is no such folder (`NOT_FOUND`).
     """
-    if not contents.is_folder(connection, project_id, new.path):
+    if not project_files.is_folder(connection, project_id, new.path):
         raise nothing_at(connection, project_id, new.path)
     present = trees.of_project(connection, project_id)
     tree = trees.begin(connection, project_id)
@@ -102,7 +102,7 @@ def restore(
     present = trees.of_project(connection, project_id)
     (thrown,) = connection.execute("SELECT tree FROM bins WHERE id = ?", (deletion_id,)).fetchone()
     tree = trees.begin(connection, project_id)
-    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    author = (project_files.revision(connection, project_id) + 1, now, user_id)
     flows = [
         Flow(present, tree),
         Flow(thrown, tree, cut=len(deleted.path), prefix=path, author=author),
@@ -112,7 +112,7 @@ def restore(
     deletion(connection, project_id, deletion_id)
     counted = folders.counted(found)
     sums = trees.finish_counted(connection, tree, *counted, present)
-    contents.check_project_limits(*sums)
+    project_files.check_project_limits(*sums)
     trees.forget_touched(connection, project_id)
     folders.put_in_place(connection, project_id, tree, present)
     if not keeps:
@@ -196,7 +196,11 @@ def _add(connection: Connection, project_id: str, new: Deletion, tree: int) -> N
     too_much = []
     for number, (deletion_id, file_count, its_size) in enumerate(rows, start=1):
         count, size = count + file_count, size + its_size
-        if number > MAX_DELETIONS or count > contents.MAX_FILES or size > contents.MAX_SIZE:
+        if (
+            number > MAX_DELETIONS
+            or count > project_files.MAX_FILES
+            or size > project_files.MAX_SIZE
+        ):
             too_much.append(deletion_id)
     _remove(connection, too_much)
 

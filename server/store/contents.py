@@ -1,317 +1,359 @@
-"""The files of a project, as rows of its tree. Each row names the hash of the file's content.
+"""Contents by their hashes. A long one is stored in parts: a piece of work handles only a few.
 
-A content is stored once, however many files have it, and is deleted with the last of them: `parts`.
+The first part of a content is in the table `contents`, with a number that no other content ever
+had. The parts that follow are in `content_parts`, under that number. Each part but the last has
+`PART` bytes, so the part that has a certain byte is computed.
+
+A long content is written part by part, each in a piece of work of its own. Until a file has the
+content, its number is a leftover that is being made: if the server is killed, the next start
+deletes the parts, and nobody has seen any of them.
+
+Rejected: one value for each content (15 MB took 180 ms to write and as much again to commit, and to
+read its end cost as much as to read it all); `sqlite3.Blob`, which goes through all pages before a
+place as well.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Sequence
+import codecs
+import hashlib
+import sys
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
-from server.api.paths import bounds, folders
-from server.api.records import File
-from server.store import parts, saves, trees
+from server.store import counters
 from server.store.connection import Connection, add_rows, each
-from server.store.parts import Kept, Stored
+from server.store.media_types import Recogniser, recognise
 
-MAX_FILES: Final = 10_000
-"""Files in one project."""
-MAX_SIZE: Final = 500_000_000
-"""Bytes of all files of one project."""
-MAX_FILE: Final = 5_000_000
-"""Bytes of one file that is no text, or that is mirrored. A text has at most so many characters."""
+PART: Final = 262_144
+"""Bytes of each part of a content but the last."""
+READ_AT_ONCE: Final = 1_048_576
+"""Bytes of contents that one piece of work reads, besides the part that it ends with."""
+_SHORT_AT_ONCE: Final = 50
+"""Short contents that are read by one statement."""
 
-_MOST_LOOKED_UP: Final = 100
-"""Paths that are looked up one by one. For more, all ten thousand rows are read, in 15 ms."""
-_COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by, media_type"
-_PUT: Final = (
-    "INSERT INTO tree_files VALUES {} ON CONFLICT (tree, path) DO UPDATE "
-    "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
-    "updated_at = excluded.updated_at, updated_by = excluded.updated_by, "
-    "media_type = excluded.media_type"
+_AT_ONCE: Final = PART // 4
+"""Characters that one part holds: none has more than four bytes."""
+_CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
+_ADD: Final = "INSERT INTO contents VALUES {} ON CONFLICT DO NOTHING"
+_SIZE: Final = "SELECT hash, length(content), parts IS NOT NULL FROM contents WHERE hash = {}"
+_SHORT: Final = "SELECT hash, content FROM contents WHERE hash = {}"
+_FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
+_FOLLOWING: Final = (
+    "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
+    "ON p.parts = c.parts AND p.number = ?2 WHERE c.hash = ?1"
 )
 
 
-class Change(NamedTuple):
-    """One file of a project as it is after a change; `file` is None when it was deleted.
-
-    gone_at: the revision of its deletion.
+class Stored(NamedTuple):
+    """A content that is stored: its hash, its size in bytes, and its media type if it is no
+    text.
     """
 
-    path: str
-    file: File | None
-    created: bool
-    gone_at: int = 0
+    hash: str
+    size: int
+    media_type: str | None = None
 
 
-class Moved(NamedTuple):
-    """What has another path: so many files, or the one `file`. `revision` is that of the move."""
+class Prepared(NamedTuple):
+    """A content that is going to be stored, with its bytes in parts: at least one."""
 
-    file_count: int
-    revision: int
-    file: File | None = None
-
-
-CheckMany = Callable[[Connection, Collection[Change]], object]
-"""Is called on the database's thread with changes that are about to be done, and may raise."""
+    stored: Stored
+    parts: list[bytes]
 
 
-def files(
-    connection: Connection, project_id: str, after: str = "", most: int = MAX_FILES
-) -> list[File]:
-    """Return the first files by path that come after the path `after`, at most `most`."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM tree_files "
-        "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path > ? ORDER BY path LIMIT ?",
-        (project_id, after, most),
-    )
-    return [from_row(row) for row in rows]
+class Kept(NamedTuple):
+    """A long content that is stored, and that no file has yet.
 
-
-def paths(connection: Connection, project_id: str, among: Collection[str]) -> list[str]:
-    """Return, in order, the paths of the files at the paths `among`, or in folders at them. Return
-    the paths of all files if `among` has "", or more than `_MOST_LOOKED_UP` paths.
+    number: the number of the parts that follow the part `first`.
     """
-    tree = trees.of_project(connection, project_id)
-    if "" in among or len(among) > _MOST_LOOKED_UP:
-        rows = connection.execute(
-            "SELECT path FROM tree_files WHERE tree = ? ORDER BY path", (tree,)
-        )
-        return [path for (path,) in rows]
-    found: set[str] = set()
-    for path in among:
-        # A project has no file whose name is not UTF-8.
-        with contextlib.suppress(UnicodeEncodeError):
-            inside = connection.execute(
-                "SELECT path FROM tree_files WHERE tree = ?1 AND path = ?2 UNION ALL "
-                "SELECT path FROM tree_files WHERE tree = ?1 AND path >= ?3 AND path < ?4",
-                (tree, path, *bounds(path)),
-            )
-            found.update(one for (one,) in inside)
-    return sorted(found)
+
+    number: int
+    stored: Stored
+    first: bytes
 
 
-def file(connection: Connection, project_id: str, path: str) -> File | None:
-    """Return a file, None if there is none at that path."""
+class ContentWriter:
+    """Stores a long content part by part: `content`, or the parts that are given to `keep`."""
+
+    def __init__(self, content: str | bytes) -> None:
+        self._parts = cut(content)
+        # A str is known to be a text.
+        self._recogniser = Recogniser() if isinstance(content, bytes) else None
+        self._digest = hashlib.sha256()
+        self._number = 0
+        self._count = 0
+        self._size = 0
+        self._first = b""
+
+    def begin(self, connection: Connection) -> None:
+        """Give the parts a number, which is a leftover from now on."""
+        self._number = counters.increment(connection, "parts")
+        connection.execute("INSERT INTO leftovers (parts, maker) VALUES (?, '')", (self._number,))
+
+    def keep_some(self, connection: Connection) -> Kept | None:
+        """Store the next part. Return what is stored if no part was left."""
+        part = next(self._parts, None)
+        if part is None:
+            return self.kept()
+        self.keep(connection, part)
+        return None
+
+    def keep(self, connection: Connection, part: bytes) -> None:
+        """Store this next part. It has `PART` bytes, unless it is the last one."""
+        self._digest.update(part)
+        self._size += len(part)
+        if self._recogniser is not None:
+            self._recogniser.add(part)
+        if self._count == 0:
+            self._first = part
+        else:
+            _add_part(connection, self._number, self._count, part)
+        self._count += 1
+
+    def kept(self) -> Kept:
+        """Return what is stored, which is the whole content."""
+        media_type = None if self._recogniser is None else self._recogniser.media_type()
+        stored = Stored(self._digest.hexdigest(), self._size, media_type)
+        return Kept(self._number, stored, self._first)
+
+    def give_up(self, connection: Connection) -> None:
+        """Let the parts be deleted, unless a file has them."""
+        give_up(connection, self._number)
+
+
+class ContentReader:
+    """Reads contents part by part: texts, or with `raw` any contents as bytes. Contents that are
+    gone are left out.
+
+    texts: the texts, by hash. raw: the bytes by hash, None without `raw`.
+    """
+
+    def __init__(self, hashes: Iterable[str], *, raw: bool = False) -> None:
+        self.texts: dict[str, str] = {}
+        self.raw: dict[str, bytes] | None = {} if raw else None
+        self._left = deque(dict.fromkeys(hashes))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with the first content that is left."""
+        self._pieces: list[str] = []
+        self._bytes: list[bytes] = []
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._part = 0
+
+    def read_some(self, connection: Connection) -> bool:
+        """Read the next parts. Return whether there are more."""
+        size = 0
+        while self._left and size < READ_AT_ONCE:
+            short = self._short_ones(connection, READ_AT_ONCE - size)
+            if short:
+                self._read_short_ones(connection, short)
+                size += sum(short.values())
+            else:
+                size += self._read_part(connection, self._left[0])
+        return bool(self._left)
+
+    def _short_ones(self, connection: Connection, room: int) -> dict[str, int]:
+        """Return the sizes, by hash, of the contents to read next that have one part: as many as
+        have `room` bytes together and one more, at most up to a content that is gone or has parts.
+        """
+        if self._part or len(self._left) == 1:
+            return {}
+        first = list(islice(self._left, _SHORT_AT_ONCE))
+        rows = connection.execute(each(_SIZE, first, 0), first)
+        sizes = {one: size for one, size, goes_on in rows if not goes_on}
+        short: dict[str, int] = {}
+        for one in takewhile(sizes.__contains__, first):
+            if sum(short.values()) >= room:
+                break
+            short[one] = sizes[one]
+        return short
+
+    def _read_short_ones(self, connection: Connection, short: Collection[str]) -> None:
+        """Read contents of one part each, which are the first that are left."""
+        found = dict(connection.execute(each(_SHORT, short, 0), tuple(short)))
+        for content_hash in short:
+            if self._take(found[content_hash]):
+                self._finish(content_hash)
+            self._left.popleft()
+            self._begin()
+
+    def _read_part(self, connection: Connection, content_hash: str) -> int:
+        """Read a part of the first content that is left. Return how many bytes it has."""
+        row = (
+            connection.execute(_FIRST, (content_hash,))
+            if self._part == 0
+            else connection.execute(_FOLLOWING, (content_hash, self._part))
+        ).fetchone()
+        part, goes_on = (None, False) if row is None else row
+        is_wanted = row is not None and (part is None or self._take(part))
+        self._part += 1
+        if part is None or not (is_wanted and goes_on):
+            if is_wanted:
+                self._finish(content_hash)
+            self._left.popleft()
+            self._begin()
+        return len(part or b"")
+
+    def _take(self, part: bytes) -> bool:
+        """Take a part. Return False if it is not UTF-8, and a text is asked for."""
+        if self.raw is not None:
+            self._bytes.append(part)
+            return True
+        try:
+            self._pieces.append(self._decoder.decode(part))
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _finish(self, content_hash: str) -> None:
+        if self.raw is not None:
+            self.raw[content_hash] = b"".join(self._bytes)
+            return
+        try:
+            self._decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return
+        self.texts[content_hash] = "".join(self._pieces)
+
+
+def is_long(content: str | bytes) -> bool:
+    """Return whether a content is to be stored part by part: it is about as long as a part, or
+    longer. Any other content has at most two parts.
+    """
+    return sys.getsizeof(content) > PART
+
+
+def digest(content: str | bytes) -> str:
+    """Return the hash of a content. Other threads have turns meanwhile."""
+    found = hashlib.sha256()
+    for part in cut(content):
+        found.update(part)
+    return found.hexdigest()
+
+
+def cut(content: str | bytes) -> Iterator[bytes]:
+    """Return the parts of a content; those of a text are encoded. An empty content has none."""
+    left = bytearray()
+    for start in range(0, len(content), _AT_ONCE):
+        piece = content[start : start + _AT_ONCE]
+        left += piece.encode() if isinstance(piece, str) else piece
+        if len(left) >= PART:
+            yield bytes(left[:PART])
+            del left[:PART]
+    if left:
+        yield bytes(left)
+
+
+def add(connection: Connection, content: str | bytes) -> Stored:
+    """Add a content, which a file is going to have."""
+    prepared = prepare(content)
+    _add(connection, prepared)
+    return prepared.stored
+
+
+def prepare(content: str | bytes) -> Prepared:
+    """Return how a content is stored, without storing it."""
+    found = list(cut(content)) or [b""]
+    # The hash is of the bytes, which are encoded already.
+    content_hash = hashlib.sha256(b"".join(found)).hexdigest()
+    media_type = recognise(content) if isinstance(content, bytes) else None
+    return Prepared(Stored(content_hash, sum(map(len, found)), media_type), found)
+
+
+def add_all(connection: Connection, contents: Iterable[Prepared]) -> None:
+    """Add contents, which files are going to have."""
+    undivided = []
+    for one in contents:
+        if len(one.parts) > 1:
+            _add(connection, one)
+        else:
+            undivided.append((one.stored.hash, one.parts[0], None))
+    add_rows(connection, _ADD, undivided)
+
+
+def _add(connection: Connection, content: Prepared) -> None:
+    first, *following = content.parts
+    number = counters.increment(connection, "parts") if following else None
+    if _is_new(connection, content.stored.hash, first, number) and number is not None:
+        for index, part in enumerate(following, start=1):
+            _add_part(connection, number, index, part)
+
+
+def take(connection: Connection, kept: Kept) -> Stored:
+    """Take a long content that is stored for a file that is about to have it.
+
+    Raises:
+        EventError: it was given up (`STORAGE_ERROR`).
+    """
+    is_there = connection.execute(
+        "SELECT 1 FROM leftovers WHERE parts = ? AND maker IS NOT NULL", (kept.number,)
+    ).fetchone()
+    if is_there is None:
+        raise EventError(Code.STORAGE_ERROR, "the content was given up before it was saved")
+    if _is_new(connection, kept.stored.hash, kept.first, kept.number):
+        connection.execute("DELETE FROM leftovers WHERE parts = ?", (kept.number,))
+    else:
+        give_up(connection, kept.number)
+    return kept.stored
+
+
+def give_up(connection: Connection, number: int) -> None:
+    """Let the parts of this number be deleted, unless a content has them."""
+    connection.execute("UPDATE leftovers SET maker = NULL WHERE parts = ?", (number,))
+
+
+def read(connection: Connection, content_hash: str, offset: int, length: int) -> bytes:
+    """Return at most `length` bytes of the content with that hash, from `offset` on.
+
+    Raises:
+        LookupError: there is none.
+    """
+    start, end = min(offset, PART), offset + length
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM tree_files "
-        "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path = ?",
-        (project_id, path),
-    ).fetchone()
-    return None if row is None else from_row(row)
-
-
-def files_at(connection: Connection, project_id: str, among: Collection[str]) -> dict[str, File]:
-    """Return the files at these paths, by path."""
-    if not among:
-        return {}
-    body = f"SELECT {_COLUMNS} FROM tree_files WHERE tree = ?1 AND path = {{}}"
-    tree = trees.of_project(connection, project_id)
-    rows = connection.execute(each(body, among, 1), (tree, *among))
-    return {row[0]: from_row(row) for row in rows}
-
-
-def is_folder(connection: Connection, project_id: str, path: str) -> bool:
-    """Return whether a project has files in a folder."""
-    inside = connection.execute(
-        "SELECT 1 FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
-        (trees.of_project(connection, project_id), *bounds(path)),
-    ).fetchone()
-    return inside is not None
-
-
-def is_taken(connection: Connection, project_id: str, path: str) -> bool:
-    """Return whether a project has a file or a folder at a path."""
-    return file(connection, project_id, path) is not None or is_folder(connection, project_id, path)
-
-
-def write(
-    connection: Connection,
-    project_id: str,
-    path: str,
-    content: str | bytes | Kept,
-    *,
-    user_id: str,
-    now: str,
-    edited: bool = False,
-) -> Change:
-    """Create a file, or give it another content. The media type of bytes is recognised.
-
-    edited: by people who type together.
-
-    Raises:
-        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
-    """
-    found = (
-        parts.take(connection, content)
-        if isinstance(content, Kept)
-        else parts.add(connection, content)
-    )
-    return put(connection, project_id, path, found, user_id=user_id, now=now, edited=edited)
-
-
-def put(
-    connection: Connection,
-    project_id: str,
-    path: str,
-    content: Stored,
-    *,
-    user_id: str,
-    now: str,
-    edited: bool = False,
-) -> Change:
-    """Create a file with a stored content, or give the content to a file. The file's history has
-    the content of before and this one.
-
-    Raises:
-        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
-    """
-    before = file(connection, project_id, path)
-    tree, number = count_changes(connection, project_id)
-    content_hash, size, media_type = content
-    grow(connection, tree, int(before is None), size - (0 if before is None else before.size))
-    file_now = from_row((path, size, content_hash, number, now, user_id, media_type))
-    put_rows(connection, tree, [file_now])
-    trees.touch(connection, project_id, path)
-    if before is None or before.hash != content_hash:
-        # The history keeps the content of before, or releases it.
-        saves.keep(connection, project_id, before, file_now, edited=edited)
-    return Change(path, file_now, created=before is None)
-
-
-def check_creatable(connection: Connection, project_id: str, path: str) -> None:
-    """Let a file be created at a path.
-
-    Raises:
-        EventError: there is a folder at the path, or a part of the path is a file
-        (`INVALID_FILE_PATH`).
-    """
-    if is_folder(connection, project_id, path):
-        raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: a folder has that name")
-    for folder in folders(path):
-        if file(connection, project_id, folder) is not None:
-            raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
-
-
-def move(connection: Connection, project_id: str, path: str, target: str) -> Moved:
-    """Give an existing file another path, at which there is nothing."""
-    tree, number = count_changes(connection, project_id)
-    row = connection.execute(
-        f"UPDATE tree_files SET path = ? WHERE tree = ? AND path = ? RETURNING {_COLUMNS}",
-        (target, tree, path),
-    ).fetchone()
-    trees.touch(connection, project_id, path)
-    trees.touch(connection, project_id, target)
-    saves.move(connection, project_id, path, target)
-    return Moved(1, number, from_row(row))
-
-
-def delete(connection: Connection, project_id: str, path: str) -> Change:
-    """Delete an existing file."""
-    tree, number = count_changes(connection, project_id)
-    row = connection.execute(
-        f"DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING {_COLUMNS}", (tree, path)
-    ).fetchone()
-    gone = from_row(row)
-    grow(connection, tree, -1, -gone.size)
-    trees.touch(connection, project_id, path)
-    # Its content stays in the history.
-    saves.remember(connection, project_id, gone)
-    return Change(path, None, created=False, gone_at=number)
-
-
-def revision(connection: Connection, project_id: str) -> int:
-    """Return how often the project's files have been changed, 0 if there is no such project."""
-    row = connection.execute("SELECT revision FROM projects WHERE id = ?", (project_id,)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def count_changes(connection: Connection, project_id: str, by: int = 1) -> tuple[int, int]:
-    """Count the next `by` changes of a project's files. Return the tree of the files, and the
-    revision of the last of these changes.
-
-    Raises:
-        EventError: there is no such project (`NOT_FOUND`).
-    """
-    row: tuple[int, int] | None = connection.execute(
-        "UPDATE projects SET revision = revision + ? WHERE id = ? RETURNING tree, revision",
-        (by, project_id),
+        f"SELECT parts, CASE WHEN ? < ? THEN {_CUT.format('content')} END FROM contents "
+        "WHERE hash = ?",
+        (start, PART, start + 1, min(length, PART), content_hash),
     ).fetchone()
     if row is None:
-        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
-    return row
+        raise LookupError(content_hash)
+    number, first = row
+    # SQLite returns None for a part of an empty value.
+    found = [bytes(first or b"")]
+    if number is not None:
+        for index in range(max(1, offset // PART), (end - 1) // PART + 1):
+            start = max(0, offset - index * PART)
+            part = connection.execute(
+                f"SELECT {_CUT.format('part')} FROM content_parts WHERE parts = ? AND number = ?",
+                (start + 1, min(PART, end - index * PART) - start, number, index),
+            ).fetchone()
+            if part is None:
+                break
+            found.append(part[0] or b"")
+    return b"".join(found)
 
 
-def grow(connection: Connection, tree: int, count: int, size: int) -> None:
-    """Add `count` files and `size` bytes, which may be negative, to what a tree has.
-
-    Raises:
-        EventError: the tree has more than a project may have (`RATE_LIMIT_EXCEEDED`).
-    """
-    files, total = connection.execute(
-        "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "
-        "RETURNING file_count, size",
-        (count, size, tree),
-    ).fetchone()
-    check_project_limits(files if count > 0 else 0, total if size > 0 else 0)
-
-
-def put_rows(connection: Connection, tree: int, files: Sequence[File]) -> None:
-    """Put files into a tree, in place of those at their paths. Nothing is counted, no history."""
-    add_rows(connection, _PUT, [_row(tree, file) for file in files])
-
-
-def delete_rows(connection: Connection, tree: int, paths: Sequence[str]) -> None:
-    """Take files out of a tree. Nothing is counted, no history."""
-    connection.executemany(
-        "DELETE FROM tree_files WHERE tree = ? AND path = ?", [(tree, path) for path in paths]
-    )
-
-
-def check_project_limits(count: int, total: int) -> None:
-    """Let a project have `count` files of `total` bytes.
+def whole(connection: Connection, content_hash: str) -> str:
+    """Return the text with that hash, in one piece of work.
 
     Raises:
-        EventError: that is more than `MAX_FILES` or `MAX_SIZE` (`RATE_LIMIT_EXCEEDED`).
+        LookupError: there is none.
     """
-    if count > MAX_FILES:
-        raise EventError(
-            Code.RATE_LIMIT_EXCEEDED,
-            f"the project has {MAX_FILES} files, the most allowed: delete some first",
-        )
-    if total > MAX_SIZE:
-        raise EventError(
-            Code.RATE_LIMIT_EXCEEDED,
-            f"the project's files would have more than {MAX_SIZE} bytes: delete some first",
-        )
+    reading = ContentReader([content_hash])
+    while reading.read_some(connection):
+        pass
+    return reading.texts[content_hash]
 
 
-def stored(file: File) -> Stored:
-    """Return where a file's content is."""
-    return Stored(file.hash, file.size, file.media_type)
+def _is_new(connection: Connection, content_hash: str, first: bytes, number: int | None) -> bool:
+    """Add a content with its first part. Return whether it was not there before."""
+    added = connection.execute(_ADD.format("(?, ?, ?)"), (content_hash, first, number))
+    return added.rowcount > 0
 
 
-def _row(tree: int, file: File) -> tuple[int, str, str, int, int, str, str, str | None]:
-    return (
-        *(tree, file.path, file.hash, file.size, file.revision),
-        *(file.updated_at, file.updated_by, file.media_type),
-    )
-
-
-def from_row(row: tuple[str, int, str, int, str, str, str | None]) -> File:
-    """Return the file of a row: path, size, hash, revision, when and by whom it was changed, and
-    the media type if it is no text.
-    """
-    path, size, content_hash, revision, updated_at, updated_by, media_type = row
-    return File(
-        path=path,
-        name=path.rpartition("/")[2],
-        size=size,
-        hash=content_hash,
-        revision=revision,
-        updated_at=updated_at,
-        updated_by=updated_by,
-        media_type=media_type,
-    )
+def _add_part(connection: Connection, number: int, index: int, part: bytes) -> None:
+    connection.execute("INSERT INTO content_parts VALUES (?, ?, ?)", (number, index, part))

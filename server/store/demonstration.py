@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from server.api.records import Member, Project, Role, User
-from server.store import accounts, contents, counters, membership
+from server.store import accounts, counters, membership, project_files
 from server.store.connection import Connection
 
 USERS: Final = (User("user-456", "user-456"), User("user-789", "user-789"))
@@ -62,4 +62,4 @@ def seed(connection: Connection, now: str) -> None:
         ),
     )
     for path, text in FILES.items():
-        contents.write(connection, PROJECT_ID, path, text, user_id=USERS[0].id, now=now)
+        project_files.write(connection, PROJECT_ID, path, text, user_id=USERS[0].id, now=now)

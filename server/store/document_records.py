@@ -7,7 +7,7 @@ from typing import NamedTuple
 from server.api.errors import Code, EventError
 from server.documents.authority import Author, Update
 from server.documents.changes import Change
-from server.store import contents
+from server.store import project_files
 
 Key = tuple[str, str]
 """A project's id and a path."""
@@ -58,7 +58,7 @@ class Replaced(NamedTuple):
     gone. It differs from the given content if unsaved edits were merged into it.
     """
 
-    change: contents.Change
+    change: project_files.Change
     text: str | None
     epoch: str
     updates: list[Update]

@@ -26,7 +26,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import plain, without_halves
-from server.store import contents, document_moves, files, journals, parts
+from server.store import contents, document_moves, files, journals, project_files
 from server.store.connection import Connection, each
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
@@ -71,7 +71,7 @@ class Documents:
         updates = None
         if since is not None and since.epoch == authority.epoch:
             updates = authority.since(since.version)
-        file = contents.file(connection, *key)
+        file = project_files.file(connection, *key)
         return Opened(
             key[1],
             authority.epoch,
@@ -115,7 +115,7 @@ class Documents:
 
     def save(
         self, connection: Connection, key: Key, now: str
-    ) -> tuple[contents.Change, str] | None:
+    ) -> tuple[project_files.Change, str] | None:
         """Give the file the present text. Return the change and the content, or None if the file
         has the text already.
 
@@ -133,7 +133,7 @@ class Documents:
         key: Key,
         user: User,
         now: str,
-        work: Callable[[], contents.Change],
+        work: Callable[[], project_files.Change],
         text: str | None,
     ) -> Replaced:
         """Let `work` give a file another content, or delete it. Merge the document's unsaved edits.
@@ -152,7 +152,7 @@ class Documents:
             return Replaced(change, None, "", [])
         if document is None or change.file is None or change.file.hash == document.hash:
             return Replaced(change, text, "", [])
-        content = parts.whole(connection, change.file.hash) if text is None else text
+        content = contents.whole(connection, change.file.hash) if text is None else text
         authority = document.authority
         wanted = document_text(content)
         if "\n" in wanted:
@@ -179,8 +179,8 @@ class Documents:
     def synchronise(self, connection: Connection, key: Key, user: User, now: str) -> Replaced:
         """Merge the present content of a file with what is not saved."""
 
-        def nothing() -> contents.Change:
-            return contents.Change(key[1], contents.file(connection, *key), created=False)
+        def nothing() -> project_files.Change:
+            return project_files.Change(key[1], project_files.file(connection, *key), created=False)
 
         return self.replacing(connection, key, user, now, nothing, None)
 
@@ -322,7 +322,7 @@ class Documents:
         document = self._known(connection, key)
         if document is None or document.file_hash == document.hash:
             return document, []
-        file = contents.file(connection, *key)
+        file = project_files.file(connection, *key)
         assert file is not None
         user = User(file.updated_by, file.updated_by)
         updates = self.synchronise(connection, key, user, now).updates
@@ -330,12 +330,12 @@ class Documents:
 
     def _made(self, connection: Connection, key: Key) -> Document:
         """Return the document of a file that has none yet."""
-        file = contents.file(connection, *key)
+        file = project_files.file(connection, *key)
         if file is None:
             raise missing(connection, *key)
         if file.media_type is not None:
             raise files.no_text(key[1], file.media_type)
-        content = parts.whole(connection, file.hash) if file.size <= _MAX_BYTES else None
+        content = contents.whole(connection, file.hash) if file.size <= _MAX_BYTES else None
         text = "" if content is None else document_text(content)
         if content is None or len(text) > MAX_TEXT:
             raise EventError(
@@ -355,13 +355,13 @@ class Documents:
 
     def _save(
         self, connection: Connection, key: Key, document: Document, now: str
-    ) -> tuple[contents.Change, str]:
+    ) -> tuple[project_files.Change, str]:
         authority = document.authority
         exact = plain(authority.text)
         # If the file cannot have the text as it is, the journal still begins with the text.
         text = without_halves(exact)
         content = text.replace("\n", document.line_end)
-        change = contents.write(
+        change = project_files.write(
             connection,
             *key,
             content,

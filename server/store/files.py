@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.records import Deletion, File
 from server.api.validation import invalid
-from server.store import bins, contents, folders, parts, saves, snapshots
+from server.store import bins, contents, folders, history, project_files, snapshots
 from server.store.connection import Connection
-from server.store.contents import Change, Moved
+from server.store.contents import Kept, Stored
 from server.store.missing_files import missing, nothing_at
-from server.store.parts import Kept, Stored
+from server.store.project_files import Change, Moved
 
 
 class Moment(NamedTuple):
@@ -78,7 +78,7 @@ def read(
     file, stored = _found(connection, project_id, path, moment)
     if stored.media_type is not None:
         raise no_text(path, stored.media_type)
-    part = parts.read(connection, stored.hash, offset, limit)
+    part = contents.read(connection, stored.hash, offset, limit)
     text, length = _decoded(part, last=offset + len(part) >= stored.size)
     end = offset + length
     return FilePart(text, stored.size, stored.hash, end if end < stored.size else None, file)
@@ -98,7 +98,7 @@ def read_raw(
         EventError: there is no such file, version or save (`NOT_FOUND`).
     """
     file, stored = _found(connection, project_id, path, moment)
-    part = parts.read(connection, stored.hash, offset, limit)
+    part = contents.read(connection, stored.hash, offset, limit)
     end = offset + len(part)
     following = end if end < stored.size and part else None
     return RawPart(part, stored.size, stored.hash, following, file, stored.media_type)
@@ -119,12 +119,12 @@ def _found(
     """Return a file and where its content is. Of a version or a save return only the latter."""
     version_id, save_id = moment
     if save_id is not None:
-        return None, saves.content_of(connection, project_id, path, save_id)
+        return None, history.content_of(connection, project_id, path, save_id)
     if version_id is None:
-        file = contents.file(connection, project_id, path)
+        file = project_files.file(connection, project_id, path)
         if file is None:
             raise missing(connection, project_id, path)
-        return file, contents.stored(file)
+        return file, project_files.stored(file)
     snapshots.version(connection, project_id, version_id)
     stored = snapshots.content_of(connection, version_id, path)
     if stored is None:
@@ -141,7 +141,7 @@ def change(
         EventError: the file is another one than the client thinks (`VERSION_CONFLICT`), it is not
         there (`NOT_FOUND`), or there is no place for it.
     """
-    before = contents.file(connection, project_id, path)
+    before = project_files.file(connection, project_id, path)
     revision = _check_base(path, before, edit.base_revision)
     if edit.action == "created" and before is not None:
         raise EventError(
@@ -155,12 +155,12 @@ def change(
         deleted = edit.deletion or deletion(path, user_id, now)
         return bins.throw_file(connection, project_id, deleted)
     if before is None:
-        contents.check_creatable(connection, project_id, path)
+        project_files.check_creatable(connection, project_id, path)
     if edit.content is None and before is not None:
-        return contents.put(
-            connection, project_id, path, contents.stored(before), user_id=user_id, now=now
+        return project_files.put(
+            connection, project_id, path, project_files.stored(before), user_id=user_id, now=now
         )
-    return contents.write(
+    return project_files.write(
         connection, project_id, path, edit.content or "", user_id=user_id, now=now
     )
 
@@ -184,20 +184,20 @@ def put(
         EventError: the file is another one than the client thinks, or may not be replaced
         (`VERSION_CONFLICT`), or there is no place for it.
     """
-    before = contents.file(connection, project_id, path)
-    content_hash = content.stored.hash if isinstance(content, Kept) else parts.digest(content)
+    before = project_files.file(connection, project_id, path)
+    content_hash = content.stored.hash if isinstance(content, Kept) else contents.digest(content)
     if before is not None and before.hash == content_hash:
         return Change(path, before, created=False)
     revision = _check_base(path, before, base_revision)
     if before is None:
-        contents.check_creatable(connection, project_id, path)
+        project_files.check_creatable(connection, project_id, path)
     elif not overwrite and base_revision is None:
         raise EventError(
             Code.VERSION_CONFLICT,
             f"file {path!r} exists already: send it with overwrite, or to another path",
             {"revision": revision},
         )
-    return contents.write(connection, project_id, path, content, user_id=user_id, now=now)
+    return project_files.write(connection, project_id, path, content, user_id=user_id, now=now)
 
 
 def _check_base(path: str, before: File | None, base_revision: int | None) -> int:
@@ -244,15 +244,15 @@ def move(
         EventError: there is no such file (`NOT_FOUND`), something is there that may not give way
         (`VERSION_CONFLICT`), or there is no place (`INVALID_FILE_PATH`).
     """
-    file = contents.file(connection, project_id, source)
+    file = project_files.file(connection, project_id, source)
     if file is None:
         raise nothing_at(connection, project_id, source)
     # What it has become with many others may not be there yet, and would be looked for at `source`.
-    saves.remember(connection, project_id, file)
-    if replaced is not None and contents.file(connection, project_id, target) is not None:
+    history.remember(connection, project_id, file)
+    if replaced is not None and project_files.file(connection, project_id, target) is not None:
         bins.throw_file(connection, project_id, replaced)
     folders.check_free(connection, project_id, target)
-    return contents.move(connection, project_id, source, target)
+    return project_files.move(connection, project_id, source, target)
 
 
 def copy(
@@ -268,12 +268,12 @@ def copy(
     Raises:
         EventError: as for `move`; or the project would have too much (`RATE_LIMIT_EXCEEDED`).
     """
-    before = contents.file(connection, project_id, source)
+    before = project_files.file(connection, project_id, source)
     if before is None:
         raise nothing_at(connection, project_id, source)
     folders.check_free(connection, project_id, target)
-    return contents.put(
-        connection, project_id, target, contents.stored(before), user_id=user_id, now=now
+    return project_files.put(
+        connection, project_id, target, project_files.stored(before), user_id=user_id, now=now
     )
 
 
@@ -285,17 +285,17 @@ def restore(
     Raises:
         EventError: there is no such save (`NOT_FOUND`), or no place for it.
     """
-    stored = saves.content_of(connection, project_id, path, save_id)
-    if contents.file(connection, project_id, path) is None:
-        contents.check_creatable(connection, project_id, path)
-    return contents.put(connection, project_id, path, stored, user_id=user_id, now=now)
+    stored = history.content_of(connection, project_id, path, save_id)
+    if project_files.file(connection, project_id, path) is None:
+        project_files.check_creatable(connection, project_id, path)
+    return project_files.put(connection, project_id, path, stored, user_id=user_id, now=now)
 
 
 def differs(connection: Connection, project_id: str, path: str, content_hash: str | None) -> bool:
     """Return whether a file has another content than that of this hash. None for the hash stands
     for no file.
     """
-    before = contents.file(connection, project_id, path)
+    before = project_files.file(connection, project_id, path)
     return content_hash != (None if before is None else before.hash)
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, bounds, folders
-from server.store import contents, leftovers, saves, trees
+from server.store import history, leftovers, project_files, trees
 from server.store.connection import Connection, each
-from server.store.contents import Change, Moved
 from server.store.missing_files import nothing_at
+from server.store.project_files import Change, Moved
 from server.store.trees import COLUMNS, STEP, Author, Steps
 
 _LAST: Final = "\U0010ffff" * (MAX_BYTES // 4 + 1)
@@ -66,7 +66,7 @@ def move(
     moved = yield from flow(connection, project_id, flows, target)
     trees.finish(connection, project_id, tree, like=present)
     revision = put_in_place(connection, project_id, tree, present)
-    saves.move(connection, project_id, source, target)
+    history.move(connection, project_id, source, target)
     done()
     return Moved(len(moved), revision)
 
@@ -88,11 +88,11 @@ def copy(
     """
     present = _present(connection, project_id, source, target)
     tree = trees.begin(connection, project_id)
-    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    author = (project_files.revision(connection, project_id) + 1, now, user_id)
     flows = [Flow(present, tree), inside(present, tree, source, target, author)]
     copied = yield from flow(connection, project_id, flows, target)
     sums = trees.finish_counted(connection, tree, *counted(copied), present)
-    contents.check_project_limits(*sums)
+    project_files.check_project_limits(*sums)
     trees.forget_touched(connection, project_id)
     put_in_place(connection, project_id, tree, present)
     files = [copied[path] for path in sorted(copied)]
@@ -107,9 +107,9 @@ def check_free(connection: Connection, project_id: str, target: str) -> None:
         EventError: there is something (`VERSION_CONFLICT`), or a folder on its way is a file
         (`INVALID_FILE_PATH`).
     """
-    if contents.is_taken(connection, project_id, target):
+    if project_files.is_taken(connection, project_id, target):
         raise taken(target)
-    contents.check_creatable(connection, project_id, target)
+    project_files.check_creatable(connection, project_id, target)
 
 
 def taken(path: str) -> EventError:
@@ -121,7 +121,7 @@ def taken(path: str) -> EventError:
 
 def _present(connection: Connection, project_id: str, source: str, target: str) -> int:
     """Return the project's tree, if the folder is there and its new path is free."""
-    if not contents.is_folder(connection, project_id, source):
+    if not project_files.is_folder(connection, project_id, source):
         raise nothing_at(connection, project_id, source)
     check_free(connection, project_id, target)
     return trees.of_project(connection, project_id)
@@ -235,8 +235,8 @@ def _arrived(
                 f"path {path!r} would be longer than {MAX_BYTES} bytes: choose a shorter name",
             )
         touched = flow.author or (revision, changed_at, changed_by)
-        file = contents.from_row((renamed, size, content_hash, *touched, media_type))
+        file = project_files.from_row((renamed, size, content_hash, *touched, media_type))
         arrived[renamed] = Change(renamed, file, created=True)
         files.append(file)
-    contents.put_rows(connection, flow.target, files)
+    project_files.put_rows(connection, flow.target, files)
     return arrived

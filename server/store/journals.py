@@ -17,7 +17,7 @@ from server.documents.authority import Author, Authority, Update
 from server.documents.change_json import read
 from server.documents.line_ends import document_text
 from server.documents.utf16 import units
-from server.store import counters, parts
+from server.store import contents, counters
 from server.store.connection import Connection
 from server.store.document_records import Key
 from server.store.loaded_documents import Document
@@ -166,7 +166,7 @@ def restored(
     ).fetchone()
     try:
         saved = (
-            document_text(parts.whole(connection, content_hash))
+            document_text(contents.whole(connection, content_hash))
             if exact is None
             else units(bytes(exact).decode("utf-8", "surrogatepass"))
         )

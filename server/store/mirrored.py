@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from server.store import contents
+from server.store import project_files
 from server.store.connection import Connection, add_rows, each
 
 
@@ -92,7 +92,7 @@ def compare(
     body = "SELECT path, hash, writing FROM mirrored WHERE path = {}"
     rows = connection.execute(each(body, found, 0), tuple(found))
     known = {path: (content_hash, writing) for path, content_hash, writing in rows}
-    files = contents.files_at(connection, project_id, found)
+    files = project_files.files_at(connection, project_id, found)
     outside: list[str] = []
     inside: dict[str, str] = {}
     alike: dict[str, str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.api.errors import Code, EventError
 from server.api.paths import bounds, moved
-from server.store import contents
+from server.store import project_files
 from server.store.connection import Connection
 
 
@@ -13,7 +13,7 @@ def missing(connection: Connection, project_id: str, path: str) -> EventError:
     somewhere else.
     """
     place = _moved_to(connection, project_id, path)
-    if place is not None and contents.file(connection, project_id, place) is None:
+    if place is not None and project_files.file(connection, project_id, place) is None:
         place = None
     return _error(f"file {path!r}: the project has no such file", place)
 
@@ -23,7 +23,7 @@ def nothing_at(connection: Connection, project_id: str, path: str) -> EventError
     what was there is somewhere else.
     """
     place = _moved_to(connection, project_id, path)
-    if place is not None and not contents.is_taken(connection, project_id, place):
+    if place is not None and not project_files.is_taken(connection, project_id, place):
         place = None
     return _error(f"path {path!r}: the project has nothing there", place)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from server.store import locks
+from server.store import postgres_locks
 from server.store.connection import Connection
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 
 NAME: Final = "socketio-min "
 LINK_NAME: Final = "socketio-min-node "
@@ -57,13 +57,13 @@ def join(connection: Connection, node: str, label: str, lasts: float) -> None:
         "alive_until = excluded.alive_until, ended_at = NULL",
         (node, label, lasts),
     )
-    locks.end_nodes(connection, [node])
+    postgres_locks.end_nodes(connection, [node])
 
 
 def end(connection: Connection, node: str) -> None:
     """Let a server be no node any more."""
     connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE id = ?", (node,))
-    locks.end_nodes(connection, [node])
+    postgres_locks.end_nodes(connection, [node])
     connection.execute(_GIVE_UP)
 
 
@@ -85,7 +85,7 @@ def bury(connection: Connection, grace: float) -> Buried:
     if ended:
         connection.execute(_GIVE_UP)
     ids = [node for (node,) in ended]
-    return Buried(ids, locks.end_nodes(connection, ids))
+    return Buried(ids, postgres_locks.end_nodes(connection, ids))
 
 
 def renewed(connection: Connection, node: str, lasts: float, grace: float) -> bool | None:

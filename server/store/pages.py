@@ -22,8 +22,16 @@ from server.api.records import (
 )
 from server.api.validation import position
 from server.api.weights import encoded_size
-from server.store import bins, contents, membership, messages, notices, snapshots, talk
-from server.store import saves as histories
+from server.store import (
+    bins,
+    conversations,
+    membership,
+    notices,
+    people_chat,
+    project_files,
+    snapshots,
+)
+from server.store import history as histories
 from server.store.connection import FUTURE, Connection
 
 T = TypeVar("T")
@@ -45,7 +53,7 @@ class Page(NamedTuple, Generic[T]):
 
 def files(connection: Connection, project_id: str, after: str, limit: int) -> Page[File]:
     """Return a page of the files of a project, by path."""
-    found = contents.files(connection, project_id, after, limit + 1)
+    found = project_files.files(connection, project_id, after, limit + 1)
     return _page(found, limit, lambda file: file.path)
 
 
@@ -135,7 +143,7 @@ def chat(connection: Connection, project_id: str, after: str, limit: int) -> Pag
     Raises:
         EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
     """
-    found = messages.latest(connection, project_id, limit, _before(after))
+    found = conversations.latest(connection, project_id, limit, _before(after))
     if not found:
         return Page([], None)
     (oldest,) = connection.execute(
@@ -153,7 +161,7 @@ def people(connection: Connection, project_id: str, after: str, limit: int) -> P
     Raises:
         EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
     """
-    found = talk.latest(connection, project_id, limit, _before(after))
+    found = people_chat.latest(connection, project_id, limit, _before(after))
     if not found:
         return Page([], None)
     oldest = found[0][0]

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Version
-from server.store import contents, leftovers, trees
+from server.store import leftovers, project_files, trees
 from server.store.connection import Connection
-from server.store.contents import Change
-from server.store.parts import Stored
+from server.store.contents import Stored
+from server.store.project_files import Change
 from server.store.trees import Author, Steps
 
 MAX_VERSIONS: Final = 1_000
@@ -183,7 +183,7 @@ def restore(
     _check_version_limit(connection, project_id)
     source, present = _tree_of(connection, version_id), trees.of_project(connection, project_id)
     tree = trees.begin(connection, project_id)
-    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    author = (project_files.revision(connection, project_id) + 1, now, user_id)
     changes: dict[str, Change] = {}
     after = ""
     while (last := trees.end_of_step(connection, present, after)) is not None:
@@ -205,7 +205,7 @@ def restore(
         yield
 
     def again(paths: list[str]) -> None:
-        later = (contents.revision(connection, project_id) + 1, now, user_id)
+        later = (project_files.revision(connection, project_id) + 1, now, user_id)
         among = _Among([f"{{0}} = {{{number}}}" for number in range(1, len(paths) + 1)], paths)
         for path in paths:
             changes.pop(path, None)
@@ -261,7 +261,9 @@ def _differing(
     statement = f"{among.select(body, 'w.path', 2)} ORDER BY 1"
     rows = connection.execute(statement, (present, wanted, *among.values))
     for path, size, content_hash, media_type, is_new in rows:
-        file = contents.from_row((path, size, content_hash, revision, now, user_id, media_type))
+        file = project_files.from_row(
+            (path, size, content_hash, revision, now, user_id, media_type)
+        )
         yield path, Change(path, file, created=bool(is_new))
 
 

@@ -154,7 +154,7 @@ STEPS: Final = (
     ALTER TABLE messages ADD COLUMN decisions TEXT;
     CREATE INDEX answers_to_request ON messages (request_id) WHERE role = 'assistant';
     """,
-    # Long contents in parts of 256 KiB: see parts.
+    # Long contents in parts of 256 KiB: see contents.
     """
     -- parts: the number of a content's parts that follow the first one, which is in the content's
     -- row. number: 1 for the second part, and so on.
@@ -199,7 +199,7 @@ STEPS: Final = (
     CREATE INDEX bins_of_project ON bins (project_id, sequence);
     CREATE INDEX bins_by_time ON bins (deleted_at);
     """,
-    # What people say to each other: see talk. What a notification is about.
+    # What people say to each other: see people_chat. What a notification is about.
     """
     -- client_key: what the sender knows the message by, so that it is not there twice. details:
     -- whom it names and the place that it is about, as JSON.
@@ -249,7 +249,7 @@ STEPS: Final = (
     -- media_type: of a file that is no text.
     ALTER TABLE tree_files ADD COLUMN media_type TEXT;
     """,
-    # The history of files: see saves.
+    # The history of files: see history.
     """
     -- begun_at: of the first of `saves` saves that are one row, saved_at and saved_by of the last.
     -- users: of all of them, as JSON. is_edited: by people who type together. level: 0, 1 for the
@@ -292,7 +292,7 @@ STEPS: Final = (
     -- history: the project whose history is to be deleted.
     ALTER TABLE leftovers ADD COLUMN history TEXT;
     """,
-    # A version of each hour of work: see versioning.
+    # A version of each hour of work: see automatic_versions.
     """
     ALTER TABLE versions ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;
     -- versioned: the revision of the last version. unversioned_since: when it was first noticed

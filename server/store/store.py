@@ -1,8 +1,8 @@
 """What the application keeps: the face of the database, and the only one.
 
 Nothing outside this package knows which database has the data. What is kept of one kind is asked at
-an attribute, `store.files.read(...)` for example; its class is in `faces`. Only what is about
-the store as a whole is asked here.
+an attribute, `store.files.read(...)` for example; its class is in `repositories`. Only what is
+about the store as a whole is asked here.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from server.api.records import User
 from server.store import accounts, counters, demonstration, membership
 from server.store.database import Database
 from server.store.documents import Documents
-from server.store.faces.accounts import Accounts
-from server.store.faces.bin import Bin
-from server.store.faces.chat import Chat
-from server.store.faces.contents import Contents
-from server.store.faces.documents import SharedDocuments
-from server.store.faces.files import Files
-from server.store.faces.invitations import Invitations
-from server.store.faces.locks import Locks
-from server.store.faces.mirrored import Mirrored
-from server.store.faces.nodes import Nodes
-from server.store.faces.notices import Notices
-from server.store.faces.projects import Projects
-from server.store.faces.talk import Talk
-from server.store.faces.tree import ProjectTree
-from server.store.faces.versions import Versions
 from server.store.membership import Access
+from server.store.repositories.accounts import Accounts
+from server.store.repositories.bin import Bin
+from server.store.repositories.contents import Contents
+from server.store.repositories.conversations import Conversations
+from server.store.repositories.documents import SharedDocuments
+from server.store.repositories.files import Files
+from server.store.repositories.invitations import Invitations
+from server.store.repositories.locks import Locks
+from server.store.repositories.mirrored import Mirrored
+from server.store.repositories.nodes import Nodes
+from server.store.repositories.notices import Notices
+from server.store.repositories.people_chat import PeopleChat
+from server.store.repositories.projects import Projects
+from server.store.repositories.tree import ProjectTree
+from server.store.repositories.versions import Versions
 
 
 class Store:
@@ -115,14 +115,14 @@ class Store:
         return Versions(self._desk)
 
     @property
-    def chat(self) -> Chat:
+    def conversations(self) -> Conversations:
         """Return the conversations with the assistant."""
-        return Chat(self._desk)
+        return Conversations(self._desk)
 
     @property
-    def talk(self) -> Talk:
+    def people_chat(self) -> PeopleChat:
         """Return what people say to each other."""
-        return Talk(self._desk)
+        return PeopleChat(self._desk)
 
     @property
     def locks(self) -> Locks:

@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from server.api.records import File, User
-from server.store import contents, parts, saves, trees
+from server.store import contents, history, project_files, trees
 from server.store.connection import Connection
-from server.store.contents import Change
+from server.store.contents import Kept, Prepared
 from server.store.document_records import Replaced
 from server.store.documents import Documents
-from server.store.parts import Kept, Prepared
+from server.store.project_files import Change
 
 AT_ONCE: Final = 50
 """Files that one piece of work takes over, in about 6 ms."""
@@ -32,7 +32,7 @@ def in_pieces(found: Found) -> tuple[list[Found], dict[str, str | bytes]]:
 
     Saves of others come in between.
     """
-    long = {path: one for path, one in found.items() if one is not None and parts.is_long(one)}
+    long = {path: one for path, one in found.items() if one is not None and contents.is_long(one)}
     short = [(path, one) for path, one in found.items() if path not in long]
     return [dict(short[first : first + AT_ONCE]) for first in range(0, len(short), AT_ONCE)], long
 
@@ -90,8 +90,8 @@ def take_over_one(
 
     def work() -> Change:
         if content is None:
-            return contents.delete(connection, *key)
-        return contents.write(connection, *key, content, user_id=user.id, now=now)
+            return project_files.delete(connection, *key)
+        return project_files.write(connection, *key, content, user_id=user.id, now=now)
 
     return documents.replacing(connection, key, user, now, work, _text(found))
 
@@ -111,7 +111,7 @@ def _differing(present: Mapping[str, _Present], found: Found) -> dict[str, _Want
     """Return the files that are not what they were found as."""
     wanted = {}
     for path, content in found.items():
-        one = _Wanted(present.get(path), None if content is None else parts.prepare(content))
+        one = _Wanted(present.get(path), None if content is None else contents.prepare(content))
         before = None if one.before is None else one.before.file.hash
         if before != (None if one.content is None else one.content.stored.hash):
             wanted[path] = one
@@ -123,8 +123,8 @@ def _present(
 ) -> dict[str, _Present]:
     if not paths:
         return {}
-    last = saves.last_of(connection, project_id, paths)
-    files = contents.files_at(connection, project_id, paths)
+    last = history.last_of(connection, project_id, paths)
+    files = project_files.files_at(connection, project_id, paths)
     return {path: _Present(file, last.get(path, (None,))[0]) for path, file in files.items()}
 
 
@@ -140,7 +140,7 @@ def _put(
     """
     if not wanted:
         return []
-    tree, last = contents.count_changes(connection, project_id, len(wanted))
+    tree, last = project_files.count_changes(connection, project_id, len(wanted))
     changes: list[Change] = []
     remembered: list[File] = []
     count = size = 0
@@ -155,17 +155,19 @@ def _put(
         if content is not None:
             found = content.stored
             count, size = count + 1, size + found.size
-            file = contents.from_row(
+            file = project_files.from_row(
                 (path, found.size, found.hash, revision, now, user_id, found.media_type)
             )
             remembered.append(file)
         is_new = file is not None and present is None
         changes.append(Change(path, file, is_new, gone_at=0 if file else revision))
-    contents.grow(connection, tree, count, size)
-    parts.add_all(connection, [one.content for one in wanted.values() if one.content is not None])
-    contents.put_rows(connection, tree, [one.file for one in changes if one.file is not None])
-    contents.delete_rows(connection, tree, [one.path for one in changes if one.file is None])
+    project_files.grow(connection, tree, count, size)
+    contents.add_all(
+        connection, [one.content for one in wanted.values() if one.content is not None]
+    )
+    project_files.put_rows(connection, tree, [one.file for one in changes if one.file is not None])
+    project_files.delete_rows(connection, tree, [one.path for one in changes if one.file is None])
     trees.touch_all(connection, project_id, wanted)
     # With that, no content loses its last user: what the files were is in their histories.
-    saves.add(connection, project_id, remembered)
+    history.add(connection, project_id, remembered)
     return changes

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from server.api.errors import EventError
 from server.api.paths import bounds, normal
-from server.store import contents
+from server.store import project_files
 from server.store.engine import StoreError
 from server.workspace.directory_tree import Tree, composed
 from server.workspace.left_out import NO_FILE, TOO_LONG, TWICE, LeftOut, left_out_part
@@ -41,7 +41,7 @@ def read_some(
     that are there are left out, "" for those that are not.
     """
     mirrored = {path for path in paths if _is_mirrored(path)}
-    read = tree.read_all([path for path in paths if path in mirrored], contents.MAX_FILE)
+    read = tree.read_all([path for path in paths if path in mirrored], project_files.MAX_FILE)
     found: dict[str, str | bytes | None] = {}
     reasons: dict[str, str] = {}
     left = _BYTES_AT_ONCE
@@ -139,10 +139,10 @@ def all_files(tree: Tree) -> list[str]:
     for path in filter(_is_mirrored, tree.files()):
         with contextlib.suppress(OSError):
             size = tree.place(path).lstat().st_size
-            count, total = count + 1, total + (size if size <= contents.MAX_FILE else 0)
-        if count > contents.MAX_FILES or total > MAX_TOTAL:
+            count, total = count + 1, total + (size if size <= project_files.MAX_FILE else 0)
+        if count > project_files.MAX_FILES or total > MAX_TOTAL:
             raise StoreError(
-                f"WORKSPACE: {str(tree.root)!r} has more than {contents.MAX_FILES} files or "
+                f"WORKSPACE: {str(tree.root)!r} has more than {project_files.MAX_FILES} files or "
                 f"{MAX_TOTAL // 1_000_000} MB; choose a smaller directory"
             )
     return [""]

@@ -28,9 +28,9 @@ from server.api.envelope import timestamp
 from server.api.errors import EventError
 from server.api.paths import folders
 from server.api.services import Services
-from server.store import parts
-from server.store.contents import MAX_FILE, Change
+from server.store import contents
 from server.store.mirrored import OtherMirror
+from server.store.project_files import MAX_FILE, Change
 from server.workspace.directory_tree import Tree
 from server.workspace.left_out import LeftOut
 from server.workspace.mirror_rules import refusal
@@ -298,7 +298,7 @@ def _hashes(found: Mapping[str, str | bytes | None]) -> dict[str, str]:
 
 
 def _hash(content: str | bytes | None) -> str:
-    return "" if content is None else parts.digest(content)
+    return "" if content is None else contents.digest(content)
 
 
 def _put(tree: Tree, path: str, content: bytes | None, before: str) -> bool:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final
 
 from server.api.paths import folders
-from server.store.contents import Change
+from server.store.project_files import Change
 
 AT_ONCE: Final = 100
 BYTES_AT_ONCE: Final = 4_000_000

@@ -25,7 +25,7 @@ from typing import Final
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.services import Services
-from server.store.contents import Change
+from server.store.project_files import Change
 from server.workspace.directory_tree import Tree
 from server.workspace.left_out import LeftOut
 from server.workspace.mirror_rules import refusal

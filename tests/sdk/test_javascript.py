@@ -12,7 +12,7 @@ import pytest
 
 from server.api.errors import Code, EventError
 from server.people.sockets import Sockets
-from server.store.faces.projects import Projects
+from server.store.repositories.projects import Projects
 from socketio_min import Socket
 from tests.programs import output
 from tests.sdk.serving import serving

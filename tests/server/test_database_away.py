@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from server.store import reaching
+from server.store import start_retry
 from server.store.postgres import Postgres
 from tests.server.running import make
 from tests.server.test_process import announcement, ending, server
@@ -70,7 +70,7 @@ async def test_a_server_waits_for_its_database_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(reaching, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(start_retry, "_RETRY_SECONDS", 0.01)
     application = make(tmp_path, database_url=way.url, workers=2)
     with listening() as listener:
         port = listener.getsockname()[1]

@@ -18,7 +18,7 @@ from server.api.errors import Code, EventError
 from server.application import Application
 from server.housekeeping import Housekeeping
 from server.store.accounts import FORGOTTEN_AT_ONCE
-from server.store.faces.bin import Bin
+from server.store.repositories.bin import Bin
 from tests.server.conftest import Connect
 from tests.server.running import add_user
 from tests.server.wire import Client

@@ -20,7 +20,7 @@ import pytest
 
 from server.documents.authority import Author
 from server.documents.change_json import parse
-from server.store import contents
+from server.store import project_files
 from server.store.document_records import Edit
 from server.store.documents import Documents
 from server.store.sqlite import FILE_NAME, Sqlite
@@ -51,7 +51,7 @@ def fill(directory: Path) -> dict[str, str]:
         connection.begin()
         for name in NAMES:
             key = PROJECT_ID, f"old/{name}"
-            contents.write(connection, *key, name, user_id="ada", now="")
+            project_files.write(connection, *key, name, user_id="ada", now="")
             epochs[name] = documents.open(connection, key, None, None, "").epoch
             if name in TYPED:
                 edit = Edit(epochs[name], 0, Author("tab", "ada", "Ada"), 1, parse([4, [0, "!"]]))
@@ -143,7 +143,7 @@ async def test_nothing_of_a_moved_folder_is_lost(tmp_path: Path, is_time: Look, 
     with contextlib.closing(Sqlite(directory).connect()) as connection:
         rows = connection.execute("SELECT path, epoch FROM documents ORDER BY path").fetchall()
         assert rows == [(f"{place}/{name}", epochs[name]) for name in NAMES]
-        files = contents.files(connection, PROJECT_ID)
+        files = project_files.files(connection, PROJECT_ID)
         found = [file.path for file in files if file.path.startswith(("old", "new"))]
         assert found == [row[0] for row in rows]
         assert connection.execute("SELECT count(*) FROM document_moves").fetchone() == (0,)

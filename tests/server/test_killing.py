@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import websockets
 
-from server.store import contents, parts
+from server.store import contents, project_files
 from server.store.sqlite import Sqlite
 from tests import forked_servers
 from tests.effort import examples
@@ -98,9 +98,9 @@ async def acknowledged_until_killed(
 def check(directory: Path, number: int, answers: list[Any]) -> None:
     with contextlib.closing(Sqlite(directory).connect()) as connection:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
-        files = {file.path: file for file in contents.files(connection, "project-123")}
+        files = {file.path: file for file in project_files.files(connection, "project-123")}
         text = {
-            path: parts.whole(connection, file.hash)
+            path: contents.whole(connection, file.hash)
             for path, file in files.items()
             if path in ("common", "long") or path.startswith(f"own/{number}-")
         }

@@ -18,7 +18,7 @@ from server.live import batches, presence
 from server.locks import locking
 from server.people.notifications import personal
 from server.projects import projects
-from server.store import contents, membership, messages, notices, snapshots
+from server.store import conversations, membership, notices, project_files, snapshots
 from server.store import pages as pages_of_the_store
 from server.store.connection import Connection
 from tests.server.conftest import Connect
@@ -51,7 +51,7 @@ def seed(connection: Connection) -> None:
     """Five more files, projects, versions, messages and notifications."""
     for number in range(5):
         path = f"src/{number}.txt"
-        contents.write(connection, "project-123", path, "x", user_id=ADA.id, now="now")
+        project_files.write(connection, "project-123", path, "x", user_id=ADA.id, now="now")
         new = Project(
             id=f"project-{number}",
             name=f"Name {number % 2}",
@@ -66,7 +66,7 @@ def seed(connection: Connection) -> None:
         for _ in snapshots.create(connection, version):
             pass
         message = ChatMessage(f"message-{number}", "request", "user", ADA, "hello", "now")
-        messages.add(connection, "project-123", message)
+        conversations.add(connection, "project-123", message)
         notices.add(connection, personal(ADA.id, "project", f"title {number}", "message"))
 
 
@@ -173,9 +173,9 @@ async def test_long_messages_make_short_pages(application: Application, connect:
 
     def fill(connection: Connection) -> None:
         for number in range(5):
-            text = "x" * (messages.MAX_READ // 2)
+            text = "x" * (conversations.MAX_READ // 2)
             message = ChatMessage(f"message-{number}", "request", "user", ADA, text, "now")
-            messages.add(connection, "project-123", message)
+            conversations.add(connection, "project-123", message)
 
     await application.database.run(fill)
     joined = await client.ask("project:join", PROJECT)
@@ -189,7 +189,7 @@ async def test_joining_brings_the_first_page(
     application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projects, "FILES", 3)
-    monkeypatch.setattr(messages, "HISTORY", 2)
+    monkeypatch.setattr(conversations, "HISTORY", 2)
     await application.database.run(seed)
     client = await connect()
     joined = await client.ask("project:join", PROJECT)

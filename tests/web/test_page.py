@@ -12,7 +12,7 @@ import pytest
 
 from scripts.set_up import find_browser
 from server.api.records import ChatMessage, Member, Project, Role, User, Version
-from server.store import contents, membership, messages, snapshots
+from server.store import conversations, membership, project_files, snapshots
 from server.store.connection import Connection
 from server.store.demonstration import PROJECT_ID
 from server.store.sqlite import SqliteSession
@@ -135,18 +135,18 @@ def long_lists(connection: Connection) -> None:
             pass
     for number in range(1_002):
         path = f"many/{number}.txt"
-        contents.write(connection, PROJECT_ID, path, "x", user_id="ada", now="now")
+        project_files.write(connection, PROJECT_ID, path, "x", user_id="ada", now="now")
     text = "0123456789abcde\n" * 93_750
-    contents.write(connection, PROJECT_ID, "large.txt", text, user_id="ada", now="now")
+    project_files.write(connection, PROJECT_ID, "large.txt", text, user_id="ada", now="now")
     text = "const a = 1;\n" * 70_000
-    contents.write(connection, PROJECT_ID, "long.js", text, user_id="ada", now="now")
+    project_files.write(connection, PROJECT_ID, "long.js", text, user_id="ada", now="now")
     for number in range(104):
         owner = Member(ada, Role.OWNER)
         project = Project(f"p-{number}", f"Project {number}", "", "web", [owner], NOW, NOW)
         membership.add_project(connection, project)
     for number in range(230):
         message = ChatMessage(f"m-{number}", "request", "user", ada, f"message {number}", NOW)
-        messages.add(connection, PROJECT_ID, message)
+        conversations.add(connection, PROJECT_ID, message)
 
 
 async def test_what_is_longer_than_one_answer(tmp_path: Path, browser: str) -> None:

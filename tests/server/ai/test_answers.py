@@ -20,7 +20,7 @@ from server.ai.provider import ProviderError
 from server.api.identity import identity_of
 from server.api.services import Call
 from server.application import Application
-from server.store import contents, messages, snapshots
+from server.store import conversations, project_files, snapshots
 from tests.server.ai.chatting import PROJECT, Held, answer_of
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
@@ -260,8 +260,8 @@ async def test_every_failure_on_the_way_ends_in_an_error(
         raise RuntimeError("a secret")
 
     place = {
-        "contents": (messages, "add"),
-        "files": (contents, "files"),
+        "contents": (conversations, "add"),
+        "files": (project_files, "files"),
         "versions": (snapshots, "versions"),
     }[name]
     client = await connect()
@@ -343,5 +343,7 @@ async def test_stopping_the_server_keeps_what_there_is(tmp_path: Path) -> None:
         await provider.queue.put("text so far")
         await client.hear("code:chunk")
     async with running(tmp_path) as application:
-        stored = await application.database.run(lambda c: messages.latest(c, "project-123", 10))
+        stored = await application.database.run(
+            lambda c: conversations.latest(c, "project-123", 10)
+        )
     assert [one.content for one in stored] == ["go on", "text so far"]

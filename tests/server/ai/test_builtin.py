@@ -17,7 +17,7 @@ from server.ai.builtin.provider import answer_to
 from server.ai.provider import Question, Sources
 from server.api.records import File, Version
 from server.background import Background, Worker, WorkFailed
-from server.store.parts import Stored
+from server.store.contents import Stored
 from server.store.snapshots import Differing
 from tests.server.ai.chatting import PROJECT, ask
 from tests.server.conftest import Connect

@@ -9,7 +9,7 @@ import pytest
 from server.ai.builtin import provider
 from server.ai.conversation import MAX_MESSAGE
 from server.application import Application
-from server.store import messages
+from server.store import conversations
 from tests.server.ai.chatting import ADA, DOCUMENTED, PROJECT, TODO, Held, answer_of, ask
 from tests.server.conftest import Connect
 from tests.server.databases import either_database
@@ -113,7 +113,7 @@ async def test_work_on_files_needs_a_project(connect: Connect) -> None:
 async def test_the_chat_keeps_the_latest_messages(
     application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "MAX_MESSAGES", 4)
+    monkeypatch.setattr(conversations, "MAX_MESSAGES", 4)
     client = await connect()
     for number in range(4):
         await ask(client, f"message {number}")

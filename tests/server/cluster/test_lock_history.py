@@ -19,10 +19,10 @@ import pytest
 
 from server.api.errors import Code, EventError
 from server.api.records import Project, User
-from server.store import locks, membership, nodes
+from server.store import membership, nodes, postgres_locks
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.held_locks import Compatible, Held, check_compatible, check_others, check_token
+from server.store.lock_rules import Compatible, Held, check_compatible, check_others, check_token
 from server.store.postgres import Postgres
 from tests.effort import EFFORT
 from tests.server.cluster.linearizable import NEVER, Operation, is_linearizable
@@ -182,16 +182,16 @@ class Server:
 
     def _lock(self, connection: Connection, client: str) -> int:
         user = User(client, client)
-        grant = locks.acquire(
+        grant = postgres_locks.acquire(
             connection, self.engine.node, GRACE, "p", PATH, "exclusive", user, client
         )
         return grant.held.token
 
     def _unlock(self, connection: Connection, client: str) -> bool:
-        return locks.release(connection, GRACE, "p", PATH, client) is not None
+        return postgres_locks.release(connection, GRACE, "p", PATH, client) is not None
 
     def _save(self, connection: Connection, client: str, token: int) -> bool:
-        holders = locks.of_file(connection, GRACE, "p", PATH)
+        holders = postgres_locks.of_file(connection, GRACE, "p", PATH)
         check_others(holders, client)
         check_token(holders, PATH, client, token)
         return True
@@ -235,7 +235,7 @@ async def test_a_planted_double_grant_is_found(
                 raise
             return Compatible(None, [])
 
-    monkeypatch.setattr(locks, "check_compatible", generous)
+    monkeypatch.setattr(postgres_locks, "check_compatible", generous)
     world = World(postgres, 0)
     await patient(world.run())
     assert not is_linearizable(world.history, FREE, step)

@@ -16,9 +16,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from server.store import locks
+from server.store import postgres_locks
 from server.store.connection import Connection
-from server.store.held_locks import Held
+from server.store.lock_rules import Held
 from server.store.postgres import Postgres
 from server.store.postgres_session import TRANSACTIONS
 from tests.server.cluster.servers import Cluster, answered
@@ -231,14 +231,14 @@ async def test_locks_of_a_deleted_project_are_gone_with_it(cluster: Cluster) -> 
 async def test_a_release_outlives_an_outage(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release_all = locks.release_all
+    release_all = postgres_locks.release_all
     attempts: list[str] = []
 
     def counted(connection: Connection, socket_id: str, project_id: str | None) -> list[Held]:
         attempts.append(socket_id)
         return release_all(connection, socket_id, project_id)
 
-    monkeypatch.setattr(locks, "release_all", counted)
+    monkeypatch.setattr(postgres_locks, "release_all", counted)
     ada, bob = await cluster.client(0, "ada"), await cluster.client(1, "bob")
     await ada.ask("file:lock", LOCK)
     with psycopg.connect(cluster.url, autocommit=True) as connection:

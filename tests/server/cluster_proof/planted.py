@@ -14,7 +14,7 @@ from server.__main__ import main
 from server.api.services import Call
 from server.live.cluster_presence import ClusterPresence
 from server.locks import shared_locks
-from server.store import locks, talk
+from server.store import people_chat, postgres_locks
 
 RARELY = 5
 """A fault happens once in so many times, in each worker."""
@@ -28,8 +28,8 @@ def sometimes() -> Callable[[], bool]:
 
 def two_holders() -> None:
     """Give locks that others hold."""
-    real, is_now = locks.of_file, sometimes()
-    locks.of_file = lambda *given: [] if is_now() else real(*given)
+    real, is_now = postgres_locks.of_file, sometimes()
+    postgres_locks.of_file = lambda *given: [] if is_now() else real(*given)
 
 
 def any_token() -> None:
@@ -39,12 +39,12 @@ def any_token() -> None:
 
 def lost_message() -> None:
     """Acknowledge messages that are not kept."""
-    real, is_now = talk.add, sometimes()
+    real, is_now = people_chat.add, sometimes()
 
-    def add(connection: Any, message: Any, key: str | None) -> talk.Said:
-        return talk.Said(message, True) if is_now() else real(connection, message, key)
+    def add(connection: Any, message: Any, key: str | None) -> people_chat.Said:
+        return people_chat.Said(message, True) if is_now() else real(connection, message, key)
 
-    talk.add = add
+    people_chat.add = add
 
 
 def told_twice() -> None:

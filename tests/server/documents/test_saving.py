@@ -12,7 +12,7 @@ import pytest
 
 from server.api.errors import Code, EventError
 from server.application import Application
-from server.store.faces.documents import SharedDocuments
+from server.store.repositories.documents import SharedDocuments
 from tests.server.conftest import Connect
 from tests.server.documents.editors import PROJECT, joined, written
 from tests.server.gate import closed_gate

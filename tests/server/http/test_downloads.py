@@ -18,7 +18,7 @@ import pytest
 from server.application import Application
 from server.http.downloads import disposition, entry_name
 from server.projects.download_tickets import Ticket
-from server.store.faces.contents import Contents
+from server.store.repositories.contents import Contents
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 from tests.waiting import PATIENCE

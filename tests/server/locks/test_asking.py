@@ -216,7 +216,7 @@ async def test_requests_have_limits(
     await ada.ask("file:lock", other)
     assert (await bob.ask("lock:ask", other))["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     # Whoever has as many locks as allowed gets no more.
-    monkeypatch.setattr("server.store.held_locks.MAX_LOCKS", 0)
+    monkeypatch.setattr("server.store.lock_rules.MAX_LOCKS", 0)
     request_id = await asked(bob)
     assert (await reply(ada, request_id))["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert (await ada.ask("file:locks", PROJECT))["locks"][0]["user"] == ADA

@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 from server.api.errors import EventError
 from server.api.records import Lock, LockType, Project, User
 from server.locks.lock_table import Locks
-from server.store import locks, membership, nodes
+from server.store import membership, nodes, postgres_locks
 from server.store.connection import Connection
-from server.store.held_locks import Grant, Held, check_others
+from server.store.lock_rules import Grant, Held, check_others
 from server.store.postgres import Postgres
 from tests.effort import examples
 from tests.server.at_once import result
@@ -114,33 +114,35 @@ class InRows:
         self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
     ) -> Grant:
         node = "n1" if socket_id in "ac" else "n2"
-        return locks.acquire(
+        return postgres_locks.acquire(
             self.connection, node, GRACE, project_id, path, lock_type, user, socket_id
         )
 
     def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
-        return locks.release(self.connection, GRACE, project_id, path, socket_id)
+        return postgres_locks.release(self.connection, GRACE, project_id, path, socket_id)
 
     def orphan(self, socket_id: str) -> Sequence[Held]:
-        return locks.orphan(self.connection, GRACE, socket_id)
+        return postgres_locks.orphan(self.connection, GRACE, socket_id)
 
     def release_all(self, socket_id: str) -> Sequence[Held]:
-        return locks.release_all(self.connection, socket_id, None)
+        return postgres_locks.release_all(self.connection, socket_id, None)
 
     def withdraw(self, project_id: str, user_id: str | None) -> Sequence[Held]:
-        return locks.withdraw(self.connection, project_id, user_id)
+        return postgres_locks.withdraw(self.connection, project_id, user_id)
 
     def page(
         self, project_id: str, after: int = 0, limit: int | None = None
     ) -> tuple[list[Lock], int | None]:
-        return locks.page(self.connection, GRACE, project_id, after, limit)
+        return postgres_locks.page(self.connection, GRACE, project_id, after, limit)
 
     def check(self, project_id: str, paths: Sequence[str], socket_id: str) -> None:
         for path in paths:
-            check_others(locks.of_file(self.connection, GRACE, project_id, path), socket_id)
+            check_others(
+                postgres_locks.of_file(self.connection, GRACE, project_id, path), socket_id
+            )
 
     def check_all(self, project_id: str, socket_id: str) -> None:
-        check_others(locks.of_project(self.connection, GRACE, project_id), socket_id)
+        check_others(postgres_locks.of_project(self.connection, GRACE, project_id), socket_id)
 
     def undo(self) -> None:
         self._undone.__exit__(None, None, None)

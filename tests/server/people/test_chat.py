@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import leftovers, notices, talk
+from server.store import leftovers, notices, people_chat
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 
@@ -110,7 +110,7 @@ async def test_pages_and_what_is_unread(connect: Connect, monkeypatch: pytest.Mo
     assert (await bob.ask("chat:read", {**PROJECT, "messageId": "no"}))["error"]["code"] == (
         "NOT_FOUND"
     )
-    monkeypatch.setattr(talk, "MAX_READ", 15)
+    monkeypatch.setattr(people_chat, "MAX_READ", 15)
     assert [one["id"] for one in (await history(bob))["messages"]] == ids[4:]
     assert (await history(await connect()))["unread"] == 5
 
@@ -172,8 +172,8 @@ async def test_mentions_leave_room_for_other_notifications(
 async def test_the_oldest_make_room_and_all_go_with_the_project(
     connect: Connect, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "MAX_MESSAGES", 3)
-    monkeypatch.setattr(talk, "MAX_READERS", 2)
+    monkeypatch.setattr(people_chat, "MAX_MESSAGES", 3)
+    monkeypatch.setattr(people_chat, "MAX_READERS", 2)
     ada, bob = await people(connect)
     eve = await connect()
     await eve.ask("user:join", {"userId": "eve"})

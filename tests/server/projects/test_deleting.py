@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import bins, contents, journals, leftovers
+from server.store import bins, journals, leftovers, project_files
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.documents.editors import content, joined, written
@@ -176,7 +176,7 @@ async def test_the_oldest_give_way(
         await written(client, name, f"content of {name}")
         await delete(client, name)
     assert [one["path"] for one in await in_bin(client)] == ["c", "b"]
-    monkeypatch.setattr(contents, "MAX_SIZE", 15)
+    monkeypatch.setattr(project_files, "MAX_SIZE", 15)
     await written(client, "d", "ddddd")
     await delete(client, "d")
     assert [one["path"] for one in await in_bin(client)] == ["d"]

@@ -14,7 +14,7 @@ import pytest
 from server.api.types import is_text
 from server.application import Application
 from server.projects import files
-from server.store import contents, leftovers, membership
+from server.store import leftovers, membership, project_files
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.databases import either_database
@@ -273,13 +273,13 @@ async def _tidy(application: Application) -> None:
 async def test_a_project_has_limits(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await connect()
     total = sum(file["size"] for file in (await client.ask("file:list", PROJECT))["files"])
-    monkeypatch.setattr(contents, "MAX_SIZE", total + 10)
+    monkeypatch.setattr(project_files, "MAX_SIZE", total + 10)
     assert (await client.ask("file:change", change("a", "created", content="x" * 10)))["ok"]
     larger = change("a", "updated", content="x" * 11)
     error = (await client.ask("file:change", larger))["error"]
     assert error["code"] == "RATE_LIMIT_EXCEEDED"
     assert (await client.ask("file:change", change("a", "updated", content="y" * 10)))["ok"]
-    monkeypatch.setattr(contents, "MAX_FILES", 3)
+    monkeypatch.setattr(project_files, "MAX_FILES", 3)
     error = (await client.ask("file:change", change("b", "created")))["error"]
     assert error == {
         "code": "RATE_LIMIT_EXCEEDED",

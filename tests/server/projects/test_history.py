@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import saves
+from server.store import history
 from server.store.connection import Connection
 from tests.server.company import two
 from tests.server.conftest import Connect
@@ -106,53 +106,53 @@ async def test_what_is_done_to_many_files_is_in_the_history_of_each(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces: list[int] = []
-    keep_many = saves.keep_many
+    keep_many = history.keep_many
 
     def counted(connection: Connection, project_id: str, paths: Sequence[str]) -> None:
         pieces.append(len(paths))
         keep_many(connection, project_id, paths)
 
-    monkeypatch.setattr(saves, "keep_many", counted)
-    monkeypatch.setattr(saves, "KEPT_AT_ONCE", 2)
+    monkeypatch.setattr(history, "keep_many", counted)
+    monkeypatch.setattr(history, "KEPT_AT_ONCE", 2)
     client, other = await two(connect)
 
     async def put(path: str, content: str) -> None:
         payload = {**PROJECT, "filePath": path, "overwrite": True}
         assert (await client.ask_with("file:upload", payload, content.encode()))["ok"]
 
-    async def history(path: str) -> list[tuple[str, str]]:
+    async def history_of(path: str) -> list[tuple[str, str]]:
         listed = await client.ask("history:list", {**PROJECT, "filePath": path})
         return [(one["savedBy"], one["hash"]) for one in listed["saves"]]
 
     for name in "abc":
         await put(f"lib/{name}", "1")
     version = (await client.ask("version:create", PROJECT))["version"]
-    [(user, one)] = await history("lib/a")
+    [(user, one)] = await history_of("lib/a")
 
     copied = await other.ask("file:copy", {**PROJECT, "filePath": "lib", "newPath": "new"})
     assert (copied["count"], pieces) == (3, [2, 1])
-    copier = (await history("new/c"))[0][0]
+    copier = (await history_of("new/c"))[0][0]
     assert copier != user
     for name in "abc":
-        assert await history(f"new/{name}") == [(copier, one)]
+        assert await history_of(f"new/{name}") == [(copier, one)]
 
     for name in "ab":
         await put(f"lib/{name}", "2")
     await client.ask("file:delete", {**PROJECT, "filePath": "lib/c"})
-    (_, two_) = (await history("lib/a"))[0]
+    (_, two_) = (await history_of("lib/a"))[0]
     pieces.clear()
     restored = await other.ask("version:restore", {**PROJECT, "versionId": version["id"]})
     # Those that are gone since have no content.
     assert (restored["changedCount"], pieces) == (6, [2, 1])
     for name in "ab":
-        assert await history(f"lib/{name}") == [(copier, one), (user, two_), (user, one)]
-    assert await history("lib/c") == [(copier, one), (user, one)]
-    assert await history("new/a") == [(copier, one)]
+        assert await history_of(f"lib/{name}") == [(copier, one), (user, two_), (user, one)]
+    assert await history_of("lib/c") == [(copier, one), (user, one)]
+    assert await history_of("new/a") == [(copier, one)]
 
     deleted = await client.ask("file:delete", {**PROJECT, "filePath": "lib"})
     back = {**PROJECT, "deletionId": deleted["deletionId"], "newPath": "back"}
     assert (await client.ask("bin:restore", back))["ok"]
-    assert await history("back/a") == [(user, one)]
+    assert await history_of("back/a") == [(user, one)]
 
 
 async def test_a_file_that_is_gone_comes_back(connect: Connect) -> None:

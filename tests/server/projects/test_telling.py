@@ -19,10 +19,10 @@ import pytest
 from server.api.errors import Code, EventError
 from server.api.records import User
 from server.application import Application
-from server.store import saves
+from server.store import history
 from server.store.document_records import Replaced
-from server.store.faces.contents import Contents
-from server.store.faces.documents import SharedDocuments
+from server.store.repositories.contents import Contents
+from server.store.repositories.documents import SharedDocuments
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.documents.editors import content, joined, written
@@ -251,7 +251,7 @@ async def test_all_is_told_though_the_database_fails_meanwhile(
         raise EventError(Code.STORAGE_ERROR, "no connection")
 
     monkeypatch.setattr(Contents, "texts", fails)
-    monkeypatch.setattr(saves, "keep_many", broken)
+    monkeypatch.setattr(history, "keep_many", broken)
     assert (await client.ask(ready.event, ready.payload))["ok"]
     news = [one for one in await other.news() if one[0].startswith("file:")]
     assert told(news) == [(ready.heard, path) for path in ready.paths]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server.api.errors import Code, EventError
-from server.store.faces.files import Files
+from server.store.repositories.files import Files
 from tests.server.documents.editors import written
 from tests.server.nodes import Nodes
 from tests.server.projects.three_files import (

@@ -22,7 +22,7 @@ from server.api.file_announcements import (
 )
 from server.api.records import File, Lock, User
 from server.projects.untold import Untold
-from server.store.contents import Change
+from server.store.project_files import Change
 
 ADA = User("ada", "Ada")
 

@@ -9,7 +9,7 @@ import pytest
 from server.api.errors import EventError
 from server.projects.upload_table import IDLE_SECONDS, MOST, MOST_OF_ONE, Upload, Uploads
 from server.store.database import Database
-from server.store.faces.contents import Incoming
+from server.store.repositories.contents import Incoming
 from server.store.sqlite import Sqlite
 
 

@@ -20,7 +20,7 @@ from server.background import Background
 from server.projects import comparing, telling, versions
 from server.projects.comparing import compare
 from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
-from server.store.parts import Stored
+from server.store.contents import Stored
 from server.store.snapshots import Differing
 from tests.effort import examples
 from tests.server.conftest import Connect

@@ -10,7 +10,7 @@ import pytest
 
 from server.api.services import Call
 from server.projects import telling
-from server.store.contents import Change
+from server.store.project_files import Change
 from tests.server.documents.editors import written
 from tests.server.wire import Client
 from tests.waiting import patient

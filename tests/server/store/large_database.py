@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.api.records import User
-from server.store import messages, saves, talk
+from server.store import conversations, history, people_chat
 from server.store.sqlite import Sqlite, SqliteSession
 
 FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000
@@ -38,22 +38,22 @@ def filled(directory: Path) -> SqliteSession:
         f"{_NUMBERS.format(FILES * VERSIONS)} INSERT INTO tree_files SELECT 10000 + i / {FILES}, "
         f"printf('src/%05d', i % {FILES}), printf('%064x', i % {FILES}), 1, 1, '', 'ada', NULL "
         "FROM n",
-        f"{_NUMBERS.format(saves.MOST)} INSERT INTO saves SELECT i + 1, 'p0', "
+        f"{_NUMBERS.format(history.MOST)} INSERT INTO saves SELECT i + 1, 'p0', "
         f"printf('src/%05d', i % {FILES}), printf('%064x', i), 1, NULL, '2026', '2026', 'ada', "
         "'[]', 1, 0, 0 FROM n",
-        f"INSERT INTO histories VALUES ('p0', {saves.MOST}, {saves.MOST})",
+        f"INSERT INTO histories VALUES ('p0', {history.MOST}, {history.MOST})",
         "INSERT INTO counters VALUES ('saves', 200000)",
-        f"{_NUMBERS.format(saves.MAX_MOVES)} INSERT INTO moves SELECT 100000 + i, 'p0', "
+        f"{_NUMBERS.format(history.MAX_MOVES)} INSERT INTO moves SELECT 100000 + i, 'p0', "
         "'a' || i, 'b' || i FROM n",
-        f"{_NUMBERS.format(messages.MAX_MESSAGES)} INSERT INTO messages (id, project_id, "
+        f"{_NUMBERS.format(conversations.MAX_MESSAGES)} INSERT INTO messages (id, project_id, "
         "request_id, role, user_id, content, created_at) SELECT 'm' || i, 'p0', '', 'user', 'ada', "
         "'', '' FROM n",
-        f"{_NUMBERS.format(talk.MAX_MESSAGES)} INSERT INTO talk (id, project_id, user_id, content, "
-        "details, created_at) SELECT 't' || i, 'p0', 'ada', 'text', '{}', '' FROM n",
-        f"{_NUMBERS.format(talk.MAX_READERS)} INSERT INTO talk_reads SELECT 'p0', 'u' || i, i "
-        "FROM n",
-        f"UPDATE projects SET talk_count = {talk.MAX_MESSAGES} WHERE id = 'p0'",
-        f"UPDATE projects SET message_count = {messages.MAX_MESSAGES} WHERE id = 'p0'",
+        f"{_NUMBERS.format(people_chat.MAX_MESSAGES)} INSERT INTO talk (id, project_id, user_id, "
+        "content, details, created_at) SELECT 't' || i, 'p0', 'ada', 'text', '{}', '' FROM n",
+        f"{_NUMBERS.format(people_chat.MAX_READERS)} INSERT INTO talk_reads SELECT 'p0', 'u' || i, "
+        "i FROM n",
+        f"UPDATE projects SET talk_count = {people_chat.MAX_MESSAGES} WHERE id = 'p0'",
+        f"UPDATE projects SET message_count = {conversations.MAX_MESSAGES} WHERE id = 'p0'",
         f"{_NUMBERS.format(CONTENTS)} INSERT INTO users SELECT 'u' || i, 'U', NULL, '' FROM n",
         f"{_NUMBERS.format(20_000)} INSERT INTO sessions SELECT 's' || i, 'u' || i, 0, i FROM n",
         f"{_NUMBERS.format(20_000)} INSERT INTO notifications (id, user_id, type, title, message, "

@@ -37,25 +37,25 @@ from server.documents.authority import Author
 from server.documents.change_json import parse
 from server.store import (
     accounts,
+    automatic_versions,
     bins,
     contents,
+    conversations,
     counters,
     document_records,
     documents,
     files,
     folders,
+    history,
     invitations,
     leftovers,
     membership,
-    messages,
     missing_files,
     notices,
     pages,
-    parts,
-    saves,
+    people_chat,
+    project_files,
     snapshots,
-    talk,
-    versioning,
 )
 from server.store.accounts import StoredSession
 from server.store.connection import FUTURE
@@ -106,8 +106,8 @@ def _thrown(connection: SqliteSession, work: Callable[[], Any]) -> Any:
 
 
 def _decided(connection: SqliteSession) -> bool:
-    messages.add(connection, "p0", ANSWER)
-    return messages.decide(connection, "p0", "r", "action-1", Decision("accepted", ADA))
+    conversations.add(connection, "p0", ANSWER)
+    return conversations.decide(connection, "p0", "r", "action-1", Decision("accepted", ADA))
 
 
 # One row, or those of one user: whatever else there is makes no difference.
@@ -119,15 +119,19 @@ SMALL: dict[str, Callable[[SqliteSession], Any]] = {
     "accounts.session": lambda c: accounts.session(c, "s10", 0.0),
     "accounts.rotate_session": lambda c: accounts.rotate_session(c, "s10", SESSION),
     "accounts.end_session": lambda c: accounts.end_session(c, "s10"),
-    "contents.file": lambda c: contents.file(c, "p0", "src/00007"),
-    "contents.files_at": lambda c: contents.files_at(c, "p0", [FILE[1], "src/00009", "none"]),
-    "contents.paths of one": lambda c: contents.paths(c, "p0", ["src/00007"]),
-    "contents.revision": lambda c: contents.revision(c, "p0"),
-    "contents.check_creatable": lambda c: contents.check_creatable(c, "p0", "src/new/file"),
-    "contents.write": lambda c: write(c, "src/00007", "changed"),
-    "contents.delete": lambda c: contents.delete(c, "p0", "src/00007"),
-    "contents.move": lambda c: contents.move(c, "p0", "src/00007", "new"),
-    "contents.check_project_limits": lambda _: contents.check_project_limits(0, 0),
+    "project_files.file": lambda c: project_files.file(c, "p0", "src/00007"),
+    "project_files.files_at": lambda c: project_files.files_at(
+        c, "p0", [FILE[1], "src/00009", "none"]
+    ),
+    "project_files.paths of one": lambda c: project_files.paths(c, "p0", ["src/00007"]),
+    "project_files.revision": lambda c: project_files.revision(c, "p0"),
+    "project_files.check_creatable": lambda c: project_files.check_creatable(
+        c, "p0", "src/new/file"
+    ),
+    "project_files.write": lambda c: write(c, "src/00007", "changed"),
+    "project_files.delete": lambda c: project_files.delete(c, "p0", "src/00007"),
+    "project_files.move": lambda c: project_files.move(c, "p0", "src/00007", "new"),
+    "project_files.check_project_limits": lambda _: project_files.check_project_limits(0, 0),
     "counters.increment": lambda c: counters.increment(c, "starts"),
     "membership.everyone": lambda c: membership.everyone(c, "p0"),
     "membership.is_member": lambda c: membership.is_member(c, "p0", "ada"),
@@ -147,8 +151,8 @@ SMALL: dict[str, Callable[[SqliteSession], Any]] = {
     "bins.deletions": lambda c: bins.deletions(c, "p0", "", 2**53, 100),
     "bins.expire": lambda c: bins.expire(c, "2026"),
     "pages.deletions": lambda c: pages.deletions(c, "p0", "", "", 100),
-    "contents.is_folder": lambda c: contents.is_folder(c, "p0", "src"),
-    "contents.is_taken": lambda c: contents.is_taken(c, "p0", "src"),
+    "project_files.is_folder": lambda c: project_files.is_folder(c, "p0", "src"),
+    "project_files.is_taken": lambda c: project_files.is_taken(c, "p0", "src"),
     "folders.check_free": lambda c: folders.check_free(c, "p0", "new"),
     "leftovers.are_there": leftovers.are_there,
     "leftovers.begin": leftovers.begin,
@@ -162,26 +166,26 @@ SMALL: dict[str, Callable[[SqliteSession], Any]] = {
     "membership.update_project": lambda c: membership.update_project(c, "p0", "name", "N", ""),
     "membership.set_role": lambda c: membership.set_role(c, "p0", "eve", Role.EDITOR),
     "membership.remove_member": lambda c: membership.remove_member(c, "p0", "ada"),
-    "messages.add": lambda c: messages.add(c, "p0", MESSAGE),
-    "messages.sent_before": lambda c: messages.sent_before(c, "p0", "ada", "key"),
-    "messages.decide": lambda c: _decided(c),
+    "conversations.add": lambda c: conversations.add(c, "p0", MESSAGE),
+    "conversations.sent_before": lambda c: conversations.sent_before(c, "p0", "ada", "key"),
+    "conversations.decide": lambda c: _decided(c),
     "pages.projects": lambda c: pages.projects(c, "ada", "", 100),
-    "talk.add": lambda c: talk.add(c, PEOPLE_MESSAGE, "key"),
-    "talk.unread": lambda c: talk.unread(c, "p0", "u5"),
-    "talk.read": lambda c: talk.read(c, "p0", "u5", "t9999"),
+    "people_chat.add": lambda c: people_chat.add(c, PEOPLE_MESSAGE, "key"),
+    "people_chat.unread": lambda c: people_chat.unread(c, "p0", "u5"),
+    "people_chat.read": lambda c: people_chat.read(c, "p0", "u5", "t9999"),
     "notices.add": lambda c: notices.add(c, NOTICE),
-    "parts.add": lambda c: parts.add(c, "x" * (parts.PART + 1)),
-    "parts.take": lambda c: parts.take(c, _kept(c)),
-    "parts.give_up": lambda c: parts.give_up(c, _kept(c).number),
-    "parts.read": lambda c: parts.read(c, f"{100:064x}", parts.PART - 1, 2),
-    "parts.whole": lambda c: parts.whole(c, f"{100:064x}"),
-    "saves.keep": lambda c: saves.keep(c, "p0", None, _file(c), edited=True),
-    "saves.remember": lambda c: saves.remember(c, "p0", _file(c)),
-    "saves.drop_some": lambda c: saves.drop_some(c, "p0"),
-    "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
-    "saves.content_of": lambda c: saves.content_of(c, "p0", _saved_path(c, 8), "save-8"),
-    "versioning.due": lambda c: versioning.due(c, "2026", "2025"),
-    "versioning.make_room": lambda c: versioning.make_room(c, "p0", 1),
+    "contents.add": lambda c: contents.add(c, "x" * (contents.PART + 1)),
+    "contents.take": lambda c: contents.take(c, _kept(c)),
+    "contents.give_up": lambda c: contents.give_up(c, _kept(c).number),
+    "contents.read": lambda c: contents.read(c, f"{100:064x}", contents.PART - 1, 2),
+    "contents.whole": lambda c: contents.whole(c, f"{100:064x}"),
+    "history.keep": lambda c: history.keep(c, "p0", None, _file(c), edited=True),
+    "history.remember": lambda c: history.remember(c, "p0", _file(c)),
+    "history.drop_some": lambda c: history.drop_some(c, "p0"),
+    "history.move": lambda c: history.move(c, "p0", "src/00007", "new"),
+    "history.content_of": lambda c: history.content_of(c, "p0", _saved_path(c, 8), "save-8"),
+    "automatic_versions.due": lambda c: automatic_versions.due(c, "2026", "2025"),
+    "automatic_versions.make_room": lambda c: automatic_versions.make_room(c, "p0", 1),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
     "snapshots.versions": lambda c: snapshots.versions(c, "p0"),
     "snapshots.compared": lambda c: snapshots.compared(c, "p0", "v3", None),
@@ -191,7 +195,7 @@ SMALL: dict[str, Callable[[SqliteSession], Any]] = {
 
 
 def _file(connection: SqliteSession) -> File:
-    file = contents.file(connection, *FILE)
+    file = project_files.file(connection, *FILE)
     assert file is not None
     return msgspec.structs.replace(file, hash=f"{9:064x}", updated_at="2026-01-01T00:00:00.000Z")
 
@@ -202,8 +206,8 @@ def _saved_path(connection: SqliteSession, number: int) -> str:
     return path
 
 
-def _kept(connection: SqliteSession) -> parts.Kept:
-    coming = parts.ContentWriter("x" * (2 * parts.PART))
+def _kept(connection: SqliteSession) -> contents.Kept:
+    coming = contents.ContentWriter("x" * (2 * contents.PART))
     coming.begin(connection)
     while (kept := coming.keep_some(connection)) is None:
         pass
@@ -235,21 +239,21 @@ DOCUMENTS: dict[str, Callable[[SqliteSession], Any]] = {
 # All that a project, a version, or a user has: as much as the limits let it be.
 LARGE: dict[str, Callable[[SqliteSession], Any]] = {
     "membership.delete_project": lambda c: membership.delete_project(c, "p0"),
-    "contents.files": lambda c: contents.files(c, "p0"),
-    "contents.paths": lambda c: contents.paths(c, "p0", [""]),
-    "messages.latest": lambda c: messages.latest(c, "p0", messages.HISTORY),
+    "project_files.files": lambda c: project_files.files(c, "p0"),
+    "project_files.paths": lambda c: project_files.paths(c, "p0", [""]),
+    "conversations.latest": lambda c: conversations.latest(c, "p0", conversations.HISTORY),
     "accounts.forget_expired_sessions": lambda c: accounts.forget_expired_sessions(c, 2**40),
     "notices.unread": lambda c: notices.unread(c, "u1"),
-    "talk.latest": lambda c: talk.latest(c, "p0", 100),
+    "people_chat.latest": lambda c: people_chat.latest(c, "p0", 100),
     "pages.people": lambda c: pages.people(c, "p0", "", 100),
     "pages.chat": lambda c: pages.chat(c, "p0", "", 100),
     "pages.files": lambda c: pages.files(c, "p0", "src/05000", 1_000),
     "pages.notifications": lambda c: pages.notifications(c, "u1", "", 100),
     "pages.saves": lambda c: pages.saves(c, "p0", "src/00007", "", 1_000),
-    "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", FUTURE, 1_000),
+    "history.saves": lambda c: history.saves(c, "p0", "src/00007", FUTURE, 1_000),
     "missing_files.missing": lambda c: missing_files.missing(c, "p0", "none"),
     "missing_files.nothing_at": lambda c: missing_files.nothing_at(c, "p0", "none"),
-    "saves.thin": lambda c: saves.thin(c, "2027", "2027"),
+    "history.thin": lambda c: history.thin(c, "2027", "2027"),
     "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
     "notices.notifications": lambda c: notices.notifications(c, "u1"),
     "notices.mark_read": lambda c: notices.mark_read(c, "u1", None),
@@ -293,19 +297,19 @@ def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
     with metered(large) as meter:
         large.execute("UPDATE tree_files SET updated_at = '2027' WHERE tree = 1")
         meter.statements.clear()
-        for first in range(0, 10 * saves.KEPT_AT_ONCE, saves.KEPT_AT_ONCE):
-            paths = [f"src/{first + number:05}" for number in range(saves.KEPT_AT_ONCE)]
+        for first in range(0, 10 * history.KEPT_AT_ONCE, history.KEPT_AT_ONCE):
+            paths = [f"src/{first + number:05}" for number in range(history.KEPT_AT_ONCE)]
             meter.taken()
-            saves.keep_many(large, "p0", paths)
+            history.keep_many(large, "p0", paths)
             assert meter.taken() <= MOST_STEPS / 4
         pieces = 1
-        while saves.drop_some(large, "p0"):
+        while history.drop_some(large, "p0"):
             assert meter.taken() <= MOST_STEPS / 4
             pieces += 1
         # 10 times 50 rows, 50 at once.
         assert pieces == 10
         counts = "SELECT (SELECT count(*) FROM saves), row_count FROM histories"
-        assert large.execute(counts).fetchone() == (saves.MOST, saves.MOST)
+        assert large.execute(counts).fetchone() == (history.MOST, history.MOST)
         meter.statements.clear()
 
 
@@ -313,21 +317,21 @@ def test_every_function_of_the_store_has_its_test() -> None:
     modules = (
         accounts,
         bins,
-        contents,
+        project_files,
         counters,
         folders,
         invitations,
         leftovers,
         membership,
-        messages,
+        conversations,
         missing_files,
         notices,
         pages,
-        parts,
-        saves,
+        contents,
+        history,
         snapshots,
-        talk,
-        versioning,
+        people_chat,
+        automatic_versions,
     )
     functions = {
         f"{module.__name__.rpartition('.')[2]}.{name}"
@@ -339,16 +343,18 @@ def test_every_function_of_the_store_has_its_test() -> None:
     tested = (
         SMALL.keys() | LARGE.keys() | STEPS.keys() | FOLDERS.keys() | BINS.keys() | AT_THE_START
     )
-    tested -= {"contents.paths of one"}
-    tested |= {"saves.keep_many"}
-    others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
-    others |= {"contents.stored", "parts.cut", "parts.digest", "parts.is_long"}
+    tested -= {"project_files.paths of one"}
+    tested |= {"history.keep_many"}
+    others = {"project_files.from_row", "project_files.put", "leftovers.delete_some"}
+    others |= {"project_files.stored", "contents.cut", "contents.digest", "contents.is_long"}
     # The parts of those.
     others |= {f"folders.{one}" for one in ("around", "counted", "flow", "inside", "put_in_place")}
     others |= {"folders.taken", "invitations.digest"}
     # Those of `taking_over`, of which all costs are tested together.
-    others |= {f"contents.{one}" for one in ("count_changes", "delete_rows", "grow", "put_rows")}
-    others |= {"parts.add_all", "parts.prepare", "saves.add", "saves.last_of"}
+    others |= {
+        f"project_files.{one}" for one in ("count_changes", "delete_rows", "grow", "put_rows")
+    }
+    others |= {"contents.add_all", "contents.prepare", "history.add", "history.last_of"}
     assert functions - others == tested
 
 

@@ -15,7 +15,7 @@ import pytest
 from server.api.records import Member, Project, Role, User
 from server.documents.authority import Author
 from server.documents.change_json import parse
-from server.store import contents, document_moves, leftovers, membership
+from server.store import document_moves, leftovers, membership, project_files
 from server.store.connection import Connection
 from server.store.database import Database
 from server.store.document_records import Edit, Since
@@ -41,13 +41,13 @@ class HalfMoved:
         membership.add_project(connection, PROJECT)
         documents = Documents()
         for name in "abc":
-            contents.write(connection, "p", f"old/{name}", name, user_id="ada", now="")
+            project_files.write(connection, "p", f"old/{name}", name, user_id="ada", now="")
             epoch = documents.open(connection, ("p", f"old/{name}"), None, None, "").epoch
             edit = Edit(epoch, 0, TAB, 1, parse([1, [0, "!"]]))
             documents.edit(connection, ("p", f"old/{name}"), edit)
             self.epochs[name] = epoch
         for name in "abc":
-            contents.move(connection, "p", f"old/{name}", f"new/{name}")
+            project_files.move(connection, "p", f"old/{name}", f"new/{name}")
         documents.move_folder(connection, "p", "old", "new")
         monkeypatch.setattr(document_moves, "MOVED_AT_ONCE", 1)
         assert documents.go_on_moving(connection, "p")
@@ -99,7 +99,7 @@ def test_who_comes_back_finds_the_document_of_a_folder_on_its_way(half: HalfMove
 
 
 def test_a_file_where_the_folder_was_has_nothing_of_a_document_on_its_way(half: HalfMoved) -> None:
-    contents.write(half.connection, "p", "old/b", "other", user_id="ada", now="")
+    project_files.write(half.connection, "p", "old/b", "other", user_id="ada", now="")
     path, text, epoch = half.do(lambda: half.text("old/b"))
     assert (path, text) == ("old/b", "other")
     assert epoch not in half.epochs.values()
@@ -114,17 +114,17 @@ def test_what_is_not_saved_is_found_where_its_folder_is(half: HalfMoved) -> None
 
 
 def test_documents_on_their_way_are_deleted_and_moved_on(half: HalfMoved) -> None:
-    contents.delete(half.connection, "p", "new/c")
+    project_files.delete(half.connection, "p", "new/c")
     half.do(lambda: half.documents.delete(half.connection, ("p", "new/c")))
     assert half.paths() == ["new/a", "new/b"]
-    contents.move(half.connection, "p", "new/b", "b")
+    project_files.move(half.connection, "p", "new/b", "b")
     half.documents.move(half.connection, "p", "new/b", "b")
     assert half.paths() == ["b", "new/a"]
     assert half.text("b") == ("b", "b!", half.epochs["b"])
 
 
 def test_a_file_with_a_document_on_its_way_is_moved_on(half: HalfMoved) -> None:
-    contents.move(half.connection, "p", "new/b", "b")
+    project_files.move(half.connection, "p", "new/b", "b")
     half.do(lambda: half.documents.move(half.connection, "p", "new/b", "b"))
     assert half.paths() == ["b", "new/a", "new/c"]
     assert half.text("b") == ("b", "b!", half.epochs["b"])
@@ -132,7 +132,7 @@ def test_a_file_with_a_document_on_its_way_is_moved_on(half: HalfMoved) -> None:
 
 def test_a_folder_moves_on_with_documents_on_their_way(half: HalfMoved) -> None:
     for name in "abc":
-        contents.move(half.connection, "p", f"new/{name}", f"last/{name}")
+        project_files.move(half.connection, "p", f"new/{name}", f"last/{name}")
     half.documents.move_folder(half.connection, "p", "new", "last")
     while half.documents.go_on_moving(half.connection, "p"):
         pass
@@ -141,7 +141,7 @@ def test_a_folder_moves_on_with_documents_on_their_way(half: HalfMoved) -> None:
 
 def test_a_folder_is_deleted_with_documents_on_their_way(half: HalfMoved) -> None:
     for name in "abc":
-        contents.delete(half.connection, "p", f"new/{name}")
+        project_files.delete(half.connection, "p", f"new/{name}")
     more = half.do(lambda: half.documents.forget_some(half.connection, "p", "new"))
     while more:
         more = half.documents.forget_some(half.connection, "p", "new")
@@ -167,10 +167,10 @@ async def left_on_its_way(database: Database, monkeypatch: pytest.MonkeyPatch) -
         documents = Documents()
         epochs = []
         for number in range(3):
-            contents.write(connection, "p", f"old/{number}", "", user_id="ada", now="")
+            project_files.write(connection, "p", f"old/{number}", "", user_id="ada", now="")
             key = "p", f"old/{number}"
             epochs.append(documents.open(connection, key, None, None, "").epoch)
-            contents.move(connection, "p", f"old/{number}", f"new/{number}")
+            project_files.move(connection, "p", f"old/{number}", f"new/{number}")
         documents.move_folder(connection, "p", "old", "new")
         return epochs
 
@@ -253,7 +253,7 @@ async def test_what_fails_on_the_way_is_done_by_who_comes_next(database: Databas
     await store.projects.add(PROJECT)
 
     def typed(connection: Connection) -> None:
-        contents.write(connection, "p", "old/a", "a", user_id="ada", now="")
+        project_files.write(connection, "p", "old/a", "a", user_id="ada", now="")
 
     await database.run(typed)
     epoch = (await store.documents.open("p", "old/a", None, None, "")).epoch

@@ -19,7 +19,7 @@ from server.api.records import Member, Project, Role, User, Version
 from server.documents.authority import MAX_TEXT, Author
 from server.documents.change_json import parse
 from server.documents.changes import ChangeError, joined
-from server.store import contents, files, leftovers, membership, parts, snapshots
+from server.store import contents, files, leftovers, membership, project_files, snapshots
 from server.store.backup import back_up
 from server.store.connection import Connection
 from server.store.document_records import Edit, Key, Opened, Since
@@ -60,8 +60,8 @@ def begin(connection: Connection) -> None:
     write(connection, "one\ntwo\n")
 
 
-def write(connection: Connection, text: str) -> contents.Change:
-    return contents.write(connection, *KEY, text, user_id="ada", now="")
+def write(connection: Connection, text: str) -> project_files.Change:
+    return project_files.write(connection, *KEY, text, user_id="ada", now="")
 
 
 def opened(documents: Documents, connection: Connection, since: Since | None = None) -> Opened:
@@ -69,9 +69,9 @@ def opened(documents: Documents, connection: Connection, since: Since | None = N
 
 
 def text_of(connection: Connection) -> str:
-    file = contents.file(connection, *KEY)
+    file = project_files.file(connection, *KEY)
     assert file is not None
-    return parts.whole(connection, file.hash)
+    return contents.whole(connection, file.hash)
 
 
 class Typist:
@@ -150,7 +150,7 @@ def test_an_undone_transaction_leaves_nothing(documents: Documents, connection: 
     # So does one in which the document was made.
     connection.execute("SAVEPOINT before")
     other = ("p", "b.txt")
-    contents.write(connection, *other, "b", user_id="ada", now="")
+    project_files.write(connection, *other, "b", user_id="ada", now="")
     epoch = documents.open(connection, other, None, None, "").epoch
     connection.execute("ROLLBACK TO before")
     with pytest.raises(EventError, match="the project has no such file"):
@@ -166,14 +166,14 @@ def test_a_replaced_file_is_merged_with_what_is_not_saved(
     typist.type("typed")
     text = "1\r\ntwo\r\n"
 
-    def change() -> contents.Change:
+    def change() -> project_files.Change:
         return files.change(connection, *KEY, files.Edit("updated", text, None), "bob", "then")
 
     replaced = documents.replacing(connection, KEY, BOB, "now", change, text)
     assert [update.change.json for update in replaced.updates] == [[[4, "1", ""], 9]]
     assert replaced.updates[0].author == Author("", "bob", "Bob")
     assert replaced.text == text_of(connection) == "1\r\ntwo\r\ntyped"
-    assert replaced.change.file == contents.file(connection, *KEY)
+    assert replaced.change.file == project_files.file(connection, *KEY)
     # The same once more, with nothing that is not saved, and then nothing.
     text = "2\r\n"
     replaced = documents.replacing(connection, KEY, BOB, "now", change, text)
@@ -210,7 +210,7 @@ def test_what_slipped_through_is_merged_when_the_document_is_used(
 
 def test_a_file_that_is_gone_has_no_document(documents: Documents, connection: Connection) -> None:
     Typist(documents, connection).type("typed")
-    contents.delete(connection, *KEY)
+    project_files.delete(connection, *KEY)
     assert documents.save(connection, KEY, "now") is None
     assert connection.execute("SELECT count(*) FROM documents").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM edits").fetchone() == (0,)
@@ -222,7 +222,7 @@ def test_another_file_at_the_path_has_nothing_of_it(
     """The documents of a deleted folder go after its files, and a kill may come in between."""
     epoch = opened(documents, connection).epoch
     Typist(documents, connection).type("typed")
-    contents.delete(connection, *KEY)
+    project_files.delete(connection, *KEY)
     replaced = documents.replacing(
         connection, KEY, ADA, "now", lambda: write(connection, "new\n"), "new\n"
     )
@@ -297,19 +297,19 @@ def test_a_text_from_outside_that_is_too_long_ends_the_document(
     file = write(connection, long).file
     assert file is not None
     assert documents.save(connection, KEY, "now") is None
-    assert contents.file(connection, *KEY) == file
+    assert project_files.file(connection, *KEY) == file
     assert connection.execute("SELECT count(*) FROM documents").fetchone() == (0,)
 
 
 def test_those_that_were_not_used_for_longest_leave_memory(connection: Connection) -> None:
     documents = Documents(most=50)
     for number in range(4):
-        contents.write(connection, "p", f"{number}", "x" * 10, user_id="ada", now="")
+        project_files.write(connection, "p", f"{number}", "x" * 10, user_id="ada", now="")
         documents.open(connection, ("p", f"{number}"), None, None, "")
     # Each counts twice: as it is, and as it was saved.
     assert list(documents._loaded._documents) == [("p", "2"), ("p", "3")]
     assert documents._loaded._size == 40
-    contents.write(connection, "p", "large", "x" * 100, user_id="ada", now="")
+    project_files.write(connection, "p", "large", "x" * 100, user_id="ada", now="")
     documents.open(connection, ("p", "large"), None, None, "")
     assert list(documents._loaded._documents) == [("p", "large")]
 
@@ -317,7 +317,7 @@ def test_those_that_were_not_used_for_longest_leave_memory(connection: Connectio
 def test_a_deleted_projects_documents_go_in_steps(connection: Connection) -> None:
     documents = Documents()
     for number in range(5):
-        contents.write(connection, "p", f"{number}", "text", user_id="ada", now="")
+        project_files.write(connection, "p", f"{number}", "text", user_id="ada", now="")
         epoch = documents.open(connection, ("p", f"{number}"), None, None, "").epoch
         edit = Edit(epoch, 0, TAB, 1, parse([4, [0, "!"]]))
         documents.edit(connection, ("p", f"{number}"), edit)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
-from server.store import contents, folders, membership, trees
+from server.store import folders, membership, project_files, trees
 from server.store.connection import Connection
 from tests.effort import examples
 from tests.server.databases import undone
@@ -40,12 +40,12 @@ def present(c: Connection) -> Files:
 def do(c: Connection, changes: list[tuple[str, str | None]]) -> None:
     for path, text in changes:
         if text is None:
-            if contents.file(c, "p", path) is not None:
-                contents.delete(c, "p", path)
+            if project_files.file(c, "p", path) is not None:
+                project_files.delete(c, "p", path)
             continue
         with contextlib.suppress(EventError):
-            contents.check_creatable(c, "p", path)
-            contents.write(c, "p", path, text, user_id="ada", now="")
+            project_files.check_creatable(c, "p", path)
+            project_files.write(c, "p", path, text, user_id="ada", now="")
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -108,9 +108,9 @@ def test_changes_between_steps(
             assert {path: file[0] for path, file in there.items()} == {
                 change.path: change.file.hash for change in done
             }
-            assert all(contents.file(c, "p", change.path) == change.file for change in done)
+            assert all(project_files.file(c, "p", change.path) == change.file for change in done)
             assert {path: now[path] for path in last} == last
         else:
             assert now == {**outside, **there}
-            assert done == (len(there), contents.revision(c, "p"), None)
+            assert done == (len(there), project_files.revision(c, "p"), None)
         check_consistency(c)

@@ -46,7 +46,7 @@ async def read(store: Store) -> None:
 
 
 async def say(store: Store) -> None:
-    await store.chat.add("p", ChatMessage("m", "r", "user", ADA, "hello", "now"), 10)
+    await store.conversations.add("p", ChatMessage("m", "r", "user", ADA, "hello", "now"), 10)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 
 from server.api.records import Action, File, Role, Version
-from server.store import contents, leftovers, membership, messages, parts, snapshots, sqlite_steps
-from server.store.parts import Stored
+from server.store import (
+    contents,
+    conversations,
+    leftovers,
+    membership,
+    project_files,
+    snapshots,
+    sqlite_steps,
+)
+from server.store.contents import Stored
 from server.store.snapshots import Differing
 from server.store.sqlite import FILE_NAME, Sqlite
 
@@ -49,11 +57,11 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
         with contextlib.closing(Sqlite(old).connect()) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (17,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-            assert contents.files(connection, "p") == [
+            assert project_files.files(connection, "p") == [
                 File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),
                 File("b.txt", "b.txt", 4, "h2", 7, "now", "ada"),
             ]
-            assert contents.files(connection, "empty") == []
+            assert project_files.files(connection, "empty") == []
             assert snapshots.versions(connection, "p") == [
                 Version("w", "p", "Nothing", "", "then", "ada", 0),
                 Version("v", "p", "First", "", "then", "ada", 1),
@@ -61,10 +69,10 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
             compared = snapshots.compared(connection, "p", "v", "w")
             differing = [Differing("a.txt", Stored("h2", 4), None)]
             assert snapshots.differing(connection, compared, "", 10) == (differing, None)
-            assert [parts.whole(connection, one) for one in ("h1", "h2")] == ["one", "two2"]
-            said = [one.content for one in messages.latest(connection, "p", 10)]
+            assert [contents.whole(connection, one) for one in ("h1", "h2")] == ["one", "two2"]
+            said = [one.content for one in conversations.latest(connection, "p", 10)]
             assert said == ["Hello", "Again", "Two files", "None"]
-            response = messages.latest(connection, "p", 10)[2].response
+            response = conversations.latest(connection, "p", 10)[2].response
             assert response is not None
             assert response.request_id == "s"
             assert response.actions == [
@@ -79,8 +87,8 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
     before = {
-        "h1": "".join(chr(0x4E00 + at % 5_000) for at in range(3 * parts.PART // 3 * 3 + more)),
-        "h2": "x" * (parts.PART + more),
+        "h1": "".join(chr(0x4E00 + at % 5_000) for at in range(3 * contents.PART // 3 * 3 + more)),
+        "h2": "x" * (contents.PART + more),
         "h3": "",
     }
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
@@ -89,21 +97,21 @@ def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
         connection.executemany("INSERT INTO contents VALUES (?, ?)", rows)
         connection.commit()
     with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        assert {name: parts.whole(connection, name) for name in before} == before
+        assert {name: contents.whole(connection, name) for name in before} == before
         (longest,) = connection.execute("SELECT max(length(content)) FROM contents").fetchone()
-        assert longest == min(parts.PART, len(before["h1"].encode()))
+        assert longest == min(contents.PART, len(before["h1"].encode()))
         lengths = connection.execute(
             "SELECT p.number, length(p.part) FROM content_parts p JOIN contents c "
             "ON c.parts = p.parts WHERE c.hash = 'h1' ORDER BY p.number"
         ).fetchall()
         count = 9 if more <= 0 else 10
         assert [number for number, _ in lengths[:-1]] == list(range(1, len(lengths)))
-        assert {size for _, size in lengths[:-1]} == {parts.PART}
-        assert sum(size for _, size in lengths) + parts.PART == len(before["h1"].encode())
+        assert {size for _, size in lengths[:-1]} == {contents.PART}
+        assert sum(size for _, size in lengths) + contents.PART == len(before["h1"].encode())
         assert len(lengths) + 1 == count
         # The next long content gets a number of its own.
         contents_before = connection.execute("SELECT max(parts) FROM contents").fetchone()
-        content_hash, _, _ = parts.add(connection, "y" * (parts.PART + 1))
+        content_hash, _, _ = contents.add(connection, "y" * (contents.PART + 1))
         added = connection.execute("SELECT parts FROM contents WHERE hash = ?", (content_hash,))
         assert added.fetchone() > contents_before
 
@@ -115,11 +123,11 @@ def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:
             "JOIN trees t ON t.id = p.tree ORDER BY p.id"
         ).fetchall()
         assert counted == [("empty", 0, 0, 0), ("p", 4, 2, 7)]
-        change = contents.write(connection, "p", "c.txt", "12345", user_id="ada", now="later")
+        change = project_files.write(connection, "p", "c.txt", "12345", user_id="ada", now="later")
         assert change.file is not None
         assert change.file.revision == 8
-        contents.write(connection, "p", "c.txt", "1", user_id="ada", now="later")
-        contents.delete(connection, "p", "a.txt")
+        project_files.write(connection, "p", "c.txt", "1", user_id="ada", now="later")
+        project_files.delete(connection, "p", "a.txt")
         assert connection.execute(
             "SELECT file_count, size FROM trees JOIN projects ON tree = trees.id WHERE "
             "projects.id = 'p'"
@@ -150,5 +158,5 @@ def test_a_version_that_was_not_finished_is_gone_with_the_next_start(old: Path) 
         leftovers.delete_some(connection)
         assert not leftovers.are_there(connection)
         assert connection.execute("SELECT count(*) FROM tree_files").fetchone() == (3,)
-        assert [file.path for file in contents.files(connection, "p")] == ["a.txt", "b.txt"]
+        assert [file.path for file in project_files.files(connection, "p")] == ["a.txt", "b.txt"]
         assert [one.id for one in snapshots.versions(connection, "p")] == ["w", "v"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from server.api.records import Project
-from server.store import contents, files, membership, mirrored, parts
+from server.store import contents, files, membership, mirrored, project_files
 from server.store.connection import Connection
 from server.store.documents import Documents
 from server.store.mirrored import Compared, OtherMirror
@@ -35,7 +35,7 @@ TEXTS = ("", "one", "two", None)
 
 
 def hash_of(text: str | None) -> str:
-    return "" if text is None else parts.digest(text)
+    return "" if text is None else contents.digest(text)
 
 
 class Plan(NamedTuple):
@@ -70,10 +70,10 @@ class TwoMirrors(RuleBasedStateMachine):
     @rule(path=st.sampled_from(PATHS), text=st.sampled_from(TEXTS))
     def client(self, path: str, text: str | None) -> None:
         if text is not None:
-            contents.write(self.connection, PROJECT_ID, path, text, user_id="ada", now="now")
+            project_files.write(self.connection, PROJECT_ID, path, text, user_id="ada", now="now")
             self.kept.add((path, text))
         elif files.differs(self.connection, PROJECT_ID, path, None):
-            contents.delete(self.connection, PROJECT_ID, path)
+            project_files.delete(self.connection, PROJECT_ID, path)
 
     @rule(path=st.sampled_from(PATHS), text=st.sampled_from(TEXTS))
     def program(self, path: str, text: str | None) -> None:
@@ -143,7 +143,7 @@ class TwoMirrors(RuleBasedStateMachine):
             self.compare("n1")
             self.take_over("n1")
             self.write("n1", False)
-        there = {path: contents.file(self.connection, PROJECT_ID, path) for path in PATHS}
+        there = {path: project_files.file(self.connection, PROJECT_ID, path) for path in PATHS}
         for path, file in there.items():
             assert hash_of(self.directory.get(path)) == (file.hash if file else "")
         assert mirrored.differing(self.connection, PROJECT_ID, "", 10) == []
@@ -215,7 +215,7 @@ def test_the_first_time_the_directory_is_right(shared_connection: Connection) ->
     """As for a server that is alone, which has mirrored it until now."""
     machine = TwoMirrors(shared_connection)
     shared_connection.execute("DELETE FROM mirrors")
-    contents.write(shared_connection, PROJECT_ID, "b", "two", user_id="ada", now="now")
+    project_files.write(shared_connection, PROJECT_ID, "b", "two", user_id="ada", now="now")
     machine.begin("n2")
     machine.compare("n2")
     # There it was deleted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.api.records import Project
-from server.store import contents, folders, membership
+from server.store import folders, membership, project_files
 from server.store.connection import Connection
 from server.store.missing_files import missing, nothing_at
 
@@ -16,11 +16,11 @@ def project(connection: Connection) -> None:
 
 
 def write(connection: Connection, path: str) -> None:
-    contents.write(connection, "p", path, path, user_id="ada", now="")
+    project_files.write(connection, "p", path, path, user_id="ada", now="")
 
 
 def move(connection: Connection, source: str, target: str) -> None:
-    contents.move(connection, "p", source, target)
+    project_files.move(connection, "p", source, target)
 
 
 def moved_to(connection: Connection, path: str) -> str | None:
@@ -44,7 +44,7 @@ def test_what_was_at_the_path_since_is_what_is_asked_for(connection: Connection)
     write(connection, "a")
     move(connection, "a", "b")
     write(connection, "a")
-    contents.delete(connection, "p", "a")
+    project_files.delete(connection, "p", "a")
     assert moved_to(connection, "a") is None
 
 
@@ -62,13 +62,13 @@ def test_a_folder_is_found_unless_another_one_was_there_since(
     # Who asks for a file is told of none but a file.
     assert [moved_to(connection, path) for path in ("a/b", "a/b/c")] == [None, "d/c"]
     write(connection, "a/b/e")
-    contents.delete(connection, "p", "a/b/e")
+    project_files.delete(connection, "p", "a/b/e")
     assert [folder(path) for path in ("a/b", "a/b/c")] == [None, "d/c"]
 
 
 def test_what_is_gone_is_nowhere(connection: Connection) -> None:
     write(connection, "a")
     move(connection, "a", "b")
-    contents.delete(connection, "p", "b")
+    project_files.delete(connection, "p", "b")
     assert moved_to(connection, "a") is None
     assert missing(connection, "p", "a").message == "file 'a': the project has no such file"

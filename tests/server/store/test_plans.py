@@ -18,7 +18,7 @@ import pytest
 
 from server.api.errors import EventError
 from server.api.records import User
-from server.store import saves, taking_over
+from server.store import history, taking_over
 from server.store.documents import Documents
 from server.store.postgres import Postgres
 from server.store.postgres_session import PostgresSession
@@ -29,7 +29,7 @@ from tests.server.store.test_taking_over import READ
 FULL = 2_000
 FEW_ROWS = 500
 """As many as a page has, or a project has moves."""
-LISTS_ALL = {"contents.files", "contents.paths"}
+LISTS_ALL = {"project_files.files", "project_files.paths"}
 _HASH = "lpad(to_hex(i), 64, '0')"
 _PATH = "'src/' || lpad({}::text, 5, '0')"
 # As in `large_database`. Each file is saved twice, one long after the other.
@@ -64,7 +64,7 @@ MANY: Mapping[str, Callable[[Any], Any]] = {
     "taking_over": lambda c: taking_over.take_over(
         c, Documents(), "p0", dict.fromkeys(PATHS, "new"), PROGRAM, ""
     ),
-    "saves.keep_many": lambda c: saves.keep_many(c, "p0", PATHS),
+    "history.keep_many": lambda c: history.keep_many(c, "p0", PATHS),
 }
 WORKS = {
     **SMALL,

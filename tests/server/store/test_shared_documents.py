@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from server.api.records import Member, Project, Role, User
 from server.documents.authority import Author
 from server.documents.change_json import parse
-from server.store import contents, membership
+from server.store import membership, project_files
 from server.store.connection import Connection
 from server.store.document_records import Edit
 from server.store.documents import Documents
@@ -42,7 +42,7 @@ class TwoServers(RuleBasedStateMachine):
         self._undone.__enter__()
         project = Project("p", "P", "", "web", [Member(ADA, Role.OWNER)], "", "")
         membership.add_project(connection, project)
-        contents.write(connection, *KEY, "one", user_id="ada", now="")
+        project_files.write(connection, *KEY, "one", user_id="ada", now="")
         self.documents = {node: Documents() for node in NODES}
         self.text = "one"
         self.number = 0
@@ -81,8 +81,8 @@ class TwoServers(RuleBasedStateMachine):
         documents.save(self.connection, KEY, "now")
         self.text = text = f"{self.text}!"
 
-        def work() -> contents.Change:
-            return contents.write(self.connection, *KEY, text, user_id="ada", now="now")
+        def work() -> project_files.Change:
+            return project_files.write(self.connection, *KEY, text, user_id="ada", now="now")
 
         documents.replacing(self.connection, KEY, ADA, "now", work, text)
 

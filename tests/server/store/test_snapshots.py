@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
-from server.store import contents, membership, snapshots, trees
+from server.store import membership, project_files, snapshots, trees
 from server.store.connection import Connection
-from server.store.parts import Stored
+from server.store.contents import Stored
 from tests.effort import examples
 from tests.server.databases import undone
 from tests.server.store.consistency import check_consistency
@@ -59,9 +59,9 @@ def test_changes_between_steps(
         def do(changes: list[tuple[str, str | None]]) -> None:
             for path, text in changes:
                 if text is not None:
-                    contents.write(c, "p", path, text, user_id="ada", now="")
-                elif contents.file(c, "p", path) is not None:
-                    contents.delete(c, "p", path)
+                    project_files.write(c, "p", path, text, user_id="ada", now="")
+                elif project_files.file(c, "p", path) is not None:
+                    project_files.delete(c, "p", path)
 
         def made(name: str) -> Version:
             return Version(name, "p", name, "", "", "ada", 0)
@@ -85,7 +85,7 @@ def test_changes_between_steps(
         if restores:
             last: dict[str, Stored] = {}
 
-            def check(_changes: Collection[contents.Change]) -> None:
+            def check(_changes: Collection[project_files.Change]) -> None:
                 last.update(present_contents(c))
 
             done = finished(
@@ -99,14 +99,14 @@ def test_changes_between_steps(
                 assert done.changes == []
             else:
                 assert version_contents(c, "backup") == last
-                revision = contents.revision(c, "p")
+                revision = project_files.revision(c, "p")
                 for path, file, created, gone_at in done.changes:
                     assert gone_at == (0 if file else revision)
                     assert created == (file is not None and path not in last)
                     if file is None:
                         del last[path]
                     else:
-                        assert contents.file(c, "p", path) == file
+                        assert project_files.file(c, "p", path) == file
                         last[path] = Stored(file.hash, file.size)
                 assert last == first
         else:
@@ -130,9 +130,9 @@ def test_the_pieces_of_a_comparison_find_what_differs(
         for name, changes in (("one", before), ("two", after)):
             for path, text in changes:
                 if text is not None:
-                    contents.write(c, "p", path, text, user_id="ada", now="")
-                elif contents.file(c, "p", path) is not None:
-                    contents.delete(c, "p", path)
+                    project_files.write(c, "p", path, text, user_id="ada", now="")
+                elif project_files.file(c, "p", path) is not None:
+                    project_files.delete(c, "p", path)
             for _ in snapshots.create(c, Version(name, "p", name, "", "", "ada", 0)):
                 pass
             sides.append(version_contents(c, name))

@@ -11,15 +11,15 @@ from server.api.errors import EventError
 from server.api.records import Deletion, Version
 from server.store import (
     bins,
-    contents,
+    conversations,
     document_moves,
     documents,
     folders,
+    history,
     journals,
     leftovers,
     membership,
-    messages,
-    saves,
+    project_files,
     snapshots,
     trees,
 )
@@ -62,8 +62,8 @@ def deletion(path: str) -> Deletion:
     return Deletion("new", path, True, "2026", "ada", 0, 0)
 
 
-def write(connection: SqliteSession, path: str, text: str) -> contents.Change:
-    return contents.write(connection, "p0", path, text, user_id="ada", now="")
+def write(connection: SqliteSession, path: str, text: str) -> project_files.Change:
+    return project_files.write(connection, "p0", path, text, user_id="ada", now="")
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -97,7 +97,7 @@ def test_no_step_looks_at_much_that_was_changed_meanwhile(large: SqliteSession, 
 def test_no_step_with_a_folder_looks_at_much_that_was_changed_meanwhile(
     large: SqliteSession, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
+    monkeypatch.setattr(project_files, "MAX_FILES", 2 * FILES)
     with metered(large) as meter:
         work = FOLDERS[name](large)
         next(work)
@@ -114,7 +114,7 @@ def test_no_step_with_a_folder_takes_long(
     large: SqliteSession, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Twice as many files as there may be.
-    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
+    monkeypatch.setattr(project_files, "MAX_FILES", 2 * FILES)
     with metered(large) as meter:
         for _ in FOLDERS[name](large):
             assert meter.taken() <= MOST_STEPS
@@ -144,7 +144,7 @@ def test_no_step_with_the_bin_takes_long(large: SqliteSession) -> None:
                 assert bins.authors(large, "p0", "new", 20) == ["ada"]
                 assert meter.taken() <= ALL_STEPS
         assert large.execute("SELECT count(*) FROM bins").fetchone() == (0,)
-        found = contents.files(large, "p0")
+        found = project_files.files(large, "p0")
         assert (len(found), found[7].path) == (FILES, "new/00007")
         meter.statements.clear()
 
@@ -180,13 +180,13 @@ def test_what_is_deleted_goes_in_short_steps(large: SqliteSession) -> None:
             leftovers.delete_some(large)
             assert meter.taken() <= MOST_STEPS
             steps += 1
-        assert steps >= (FILES * (VERSIONS + 1) + messages.MAX_MESSAGES) / leftovers.STEP
+        assert steps >= (FILES * (VERSIONS + 1) + conversations.MAX_MESSAGES) / leftovers.STEP
         tables = ("tree_files", "messages", "versions", "saves", "leftovers")
         left = [large.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
         assert left == [0, 0, 0, 0, 0]
         # Those that no file ever had are nobody's leftover.
         (count,) = large.execute("SELECT count(*) FROM contents").fetchone()
-        assert count == CONTENTS - saves.MOST - FILES // 2
+        assert count == CONTENTS - history.MOST - FILES // 2
         meter.statements.clear()
 
 

@@ -18,7 +18,7 @@ from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User
 from server.documents.authority import Author
 from server.documents.change_json import parse
-from server.store import contents, files, membership, parts, saves, taking_over, trees
+from server.store import contents, files, history, membership, project_files, taking_over, trees
 from server.store.connection import Connection
 from server.store.database import Database
 from server.store.document_records import Edit
@@ -48,7 +48,7 @@ TABLES = (
 )
 # Short ones, one in two parts, and two that are no texts.
 CONTENTS = st.sampled_from(
-    ["", "one", "two", "\u20ac" * (parts.PART // 2 - 100), b"\x89PNG\r\n\x1a\n", b"\xff", None]
+    ["", "one", "two", "\u20ac" * (contents.PART // 2 - 100), b"\x89PNG\r\n\x1a\n", b"\xff", None]
 )
 DIRECTORY = st.dictionaries(st.sampled_from(["a", "b", "c/d", "e"]), CONTENTS)
 
@@ -60,7 +60,7 @@ def one_by_one(connection: Connection, documents: Documents, found: Found, now: 
     opened = documents.among(connection, "p", found)
     for path in sorted(found, key=opened.__contains__):
         content = found[path]
-        digest = None if content is None else parts.digest(content)
+        digest = None if content is None else contents.digest(content)
         if files.differs(connection, "p", path, digest):
             taking_over.take_over_one(
                 connection, documents, ("p", path), content, content, PROGRAM, now
@@ -118,7 +118,7 @@ def test_what_is_typed_meanwhile_is_merged(empty: Connection) -> None:
 def test_more_than_a_project_may_have_is_refused(
     empty: Connection, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(contents, limit, 3)
+    monkeypatch.setattr(project_files, limit, 3)
     with undone(empty) as connection:
         membership.add_project(connection, PROJECT)
         documents = Documents()
@@ -132,19 +132,19 @@ def test_more_than_a_project_may_have_is_refused(
 def test_a_full_history_loses_its_oldest_rows(
     empty: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saves, "MOST", 3)
+    monkeypatch.setattr(history, "MOST", 3)
     with undone(empty) as connection:
         membership.add_project(connection, PROJECT)
         documents = Documents()
         for text in ("one", "two"):
             take_over(connection, documents, "p", dict.fromkeys("ab", text), PROGRAM, "now")
         rows = connection.execute("SELECT path, hash FROM saves ORDER BY sequence").fetchall()
-        one, two = parts.digest("one"), parts.digest("two")
+        one, two = contents.digest("one"), contents.digest("two")
         assert rows == [("b", one), ("a", two), ("b", two)]
         take_over(connection, documents, "p", dict.fromkeys("ab", "three"), PROGRAM, "now")
         hashes = {one for (one,) in connection.execute("SELECT hash FROM contents")}
         # No file has the first one, and none has had it as far as anybody knows.
-        assert hashes == {two, parts.digest("three")}
+        assert hashes == {two, contents.digest("three")}
 
 
 @pytest.mark.parametrize("kind", ["new", "rewritten", "deleted"])
@@ -178,7 +178,7 @@ def test_postgresql_reads_few_rows_for_many_files(postgres: Postgres) -> None:
             take_over(connection, documents, "p", dict.fromkeys(some, "one"), PROGRAM, "now")
         (before,) = connection.execute(READ).fetchone()
         take_over(connection, documents, "p", dict.fromkeys(parts_of_it[5], "two"), PROGRAM, "now")
-        assert len(contents.files_at(connection, "p", parts_of_it[7])) == AT_ONCE
+        assert len(project_files.files_at(connection, "p", parts_of_it[7])) == AT_ONCE
         (after,) = connection.execute(READ).fetchone()
         assert after - before < 10 * AT_ONCE
 

@@ -17,7 +17,7 @@ import pytest
 from server.api.services import Call
 from server.application import Application
 from server.projects import telling
-from server.store.contents import Change
+from server.store.project_files import Change
 from server.workspace import unwritten
 from server.workspace.workspace import Workspace
 from tests.server.wire import Client

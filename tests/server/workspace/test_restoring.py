@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import contents, trees
+from server.store import project_files, trees
 from server.workspace import unwritten
 from server.workspace.directory_tree import Tree
 from server.workspace.mirrored_project import PROJECT_ID
@@ -106,7 +106,7 @@ async def test_an_old_version_brings_back_nothing_that_is_out_of_reach(
 ) -> None:
     """Versions made before a name was refused may have files of that name."""
     await application.database.run(
-        lambda c: contents.write(c, PROJECT_ID, ".envrc", "rm", user_id="ada", now="now")
+        lambda c: project_files.write(c, PROJECT_ID, ".envrc", "rm", user_id="ada", now="now")
     )
     version = (await client.ask("version:create", PROJECT))["version"]["id"]
     await client.ask("file:change", change("README.md", "deleted"))

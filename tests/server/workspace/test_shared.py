@@ -21,7 +21,7 @@ from server.api.errors import EventError
 from server.api.services import Services
 from server.application import Application
 from server.projects.files import TOLD_AT_ONCE
-from server.store import contents
+from server.store import project_files
 from server.store.document_records import Replaced
 from server.store.postgres import Postgres
 from server.workspace import mirrored_project, shared_workspace
@@ -288,7 +288,7 @@ async def test_what_cannot_be_written_is_as_in_the_directory(
     assert len(said) == 2
     # What an earlier release has let into the project stays out of the directory.
     await here.database.run(
-        lambda c: contents.write(c, PROJECT_ID, ".envrc", "rm", user_id="ada", now="now")
+        lambda c: project_files.write(c, PROJECT_ID, ".envrc", "rm", user_id="ada", now="now")
     )
     await heard(bob, ("file:deleted", ".envrc"))
     assert not (directory / ".envrc").exists()

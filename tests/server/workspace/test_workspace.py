@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import contents
+from server.store import project_files
 from server.store.engine import StoreError
 from server.workspace import mirrored_files, mirrored_project, workspace
 from server.workspace.directory_tree import Tree
@@ -190,7 +190,7 @@ async def test_a_workspace_must_be_a_directory_of_a_sane_size(
     nowhere = make(tmp_path / "data", workspace=tmp_path / "nowhere")
     with pytest.raises(StoreError, match=r"WORKSPACE: .*nowhere' is no directory"):
         await nowhere.start()
-    monkeypatch.setattr(contents, "MAX_FILES", 1)
+    monkeypatch.setattr(project_files, "MAX_FILES", 1)
     large = make(tmp_path / "data", workspace=directory)
     with pytest.raises(StoreError, match="more than 1 files"):
         await large.start()
@@ -306,7 +306,7 @@ async def test_two_parts_are_taken_over_at_once_and_one_that_fails_again(
 async def test_the_files_that_are_meant(
     application: Application, monkeypatch: pytest.MonkeyPatch, looked_up: int
 ) -> None:
-    monkeypatch.setattr(contents, "_MOST_LOOKED_UP", looked_up)
+    monkeypatch.setattr(project_files, "_MOST_LOOKED_UP", looked_up)
     every = ["README.md", "latin.txt", "logo.png", "src/main.py"]
     paths = application.store.files.paths
     assert await paths(PROJECT_ID, [""]) == every

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from server.api.records import Project, Version
-from server.store import contents, membership, snapshots, versioning
+from server.store import automatic_versions, membership, project_files, snapshots
 from server.store.connection import Connection
 
 
@@ -22,19 +22,19 @@ def make(connection: Connection, name: str, *, automatic: bool) -> None:
 
 def test_a_project_is_due_after_a_while(connection: Connection) -> None:
     membership.add_project(connection, Project("p", "P", "", "web", [], "", ""))
-    assert versioning.due(connection, "10:00", "09:00") == []
-    contents.write(connection, "p", "a", "1", user_id="ada", now="")
-    assert versioning.due(connection, "10:00", "09:00") == []
-    contents.write(connection, "p", "a", "2", user_id="ada", now="")
-    assert versioning.due(connection, "10:59", "09:59") == []
-    assert versioning.due(connection, "11:00", "10:00") == ["p"]
+    assert automatic_versions.due(connection, "10:00", "09:00") == []
+    project_files.write(connection, "p", "a", "1", user_id="ada", now="")
+    assert automatic_versions.due(connection, "10:00", "09:00") == []
+    project_files.write(connection, "p", "a", "2", user_id="ada", now="")
+    assert automatic_versions.due(connection, "10:59", "09:59") == []
+    assert automatic_versions.due(connection, "11:00", "10:00") == ["p"]
     make(connection, "v", automatic=True)
-    assert versioning.due(connection, "11:01", "10:01") == []
-    assert versioning.due(connection, "13:00", "12:00") == []
-    contents.write(connection, "p", "a", "3", user_id="ada", now="")
-    assert versioning.due(connection, "13:30", "12:30") == []
-    assert versioning.due(connection, "14:29", "13:29") == []
-    assert versioning.due(connection, "14:30", "13:30") == ["p"]
+    assert automatic_versions.due(connection, "11:01", "10:01") == []
+    assert automatic_versions.due(connection, "13:00", "12:00") == []
+    project_files.write(connection, "p", "a", "3", user_id="ada", now="")
+    assert automatic_versions.due(connection, "13:30", "12:30") == []
+    assert automatic_versions.due(connection, "14:29", "13:29") == []
+    assert automatic_versions.due(connection, "14:30", "13:30") == ["p"]
 
 
 def test_only_automatic_versions_give_way(connection: Connection) -> None:
@@ -42,7 +42,7 @@ def test_only_automatic_versions_give_way(connection: Connection) -> None:
     for number in range(4):
         make(connection, f"a{number}", automatic=True)
         make(connection, f"m{number}", automatic=False)
-    assert versioning.make_room(connection, "p", 3) == ["a1", "a0"]
+    assert automatic_versions.make_room(connection, "p", 3) == ["a1", "a0"]
     left = [one.id for one in snapshots.versions(connection, "p")]
     assert left == ["m3", "a3", "m2", "a2", "m1", "m0"]
     assert [one.automatic for one in snapshots.versions(connection, "p")][:2] == [False, True]

@@ -7,11 +7,11 @@ import sys
 from server.api.records import User
 from server.documents.authority import Author
 from server.store.connection import Check, Connection
-from server.store.contents import Change
 from server.store.database import Desk
 from server.store.document_records import Edit as DocumentEdit
 from server.store.document_records import Edited, Opened, Replaced, Since
 from server.store.documents import Documents
+from server.store.project_files import Change
 
 
 class SharedDocuments:

@@ -25,8 +25,8 @@ from server.api.paths import is_within, moved
 from server.api.records import File, Save
 from server.store import counters, trees
 from server.store.connection import FUTURE, Connection, add_rows, each
+from server.store.contents import Stored
 from server.store.leftovers import release, release_all
-from server.store.parts import Stored
 
 MOST: Final = 50_000
 """Rows of one project."""

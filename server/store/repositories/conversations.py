@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from server.api.records import ChatMessage, Decision
-from server.store import messages, pages
+from server.store import conversations, pages
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.pages import Page
 
 
-class Chat:
+class Conversations:
     """Keeps the questions and answers of each project."""
 
     __slots__ = ("_desk",)
@@ -29,25 +29,25 @@ class Chat:
 
         def work(connection: Connection) -> list[ChatMessage] | tuple[str, str]:
             if key is not None:
-                sent = messages.sent_before(connection, project_id, message.user.id, key)
+                sent = conversations.sent_before(connection, project_id, message.user.id, key)
                 if sent is not None:
                     return sent
-            before = messages.latest(connection, project_id, most_before)
-            messages.add(connection, project_id, message, key)
+            before = conversations.latest(connection, project_id, most_before)
+            conversations.add(connection, project_id, message, key)
             return before
 
-        return await self._desk.run(work, messages.MAX_READ)
+        return await self._desk.run(work, conversations.MAX_READ)
 
     async def decide(
         self, project_id: str, request_id: str, action_id: str, decision: Decision
     ) -> bool:
-        """Keep what became of an action of an answer; see `messages.decide`."""
+        """Keep what became of an action of an answer; see `conversations.decide`."""
         return await self._desk.run(
-            lambda c: messages.decide(c, project_id, request_id, action_id, decision)
+            lambda c: conversations.decide(c, project_id, request_id, action_id, decision)
         )
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
         """Return a page of a project's chat."""
         return await self._desk.read(
-            lambda c: pages.chat(c, project_id, after, limit), messages.MAX_READ
+            lambda c: pages.chat(c, project_id, after, limit), conversations.MAX_READ
         )

@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 
 from server.api.errors import EventError
 from server.api.records import User
-from server.store import contents, leftovers, parts
+from server.store import contents, leftovers, project_files
 from server.store.connection import Connection
+from server.store.contents import PART, ContentReader, ContentWriter, Kept
 from server.store.database import Database
 from server.store.demonstration import PROJECT_ID
 from server.store.engine import Engine
-from server.store.faces.contents import Contents
 from server.store.files import Edit
-from server.store.parts import PART, ContentReader, ContentWriter, Kept
+from server.store.repositories.contents import Contents
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
 from tests.effort import examples
@@ -75,18 +75,18 @@ def test_a_text_is_the_same_wherever_it_is_read(
     length: int,
     by_parts: bool,
 ) -> None:
-    with undone(empty) as connection, patch.multiple(parts, PART=8, _AT_ONCE=2, READ_AT_ONCE=20):
+    with undone(empty) as connection, patch.multiple(contents, PART=8, _AT_ONCE=2, READ_AT_ONCE=20):
         hashes = {}
         for text in texts:
             encoded = text.encode()
             if by_parts and text:
-                content_hash, size, _ = parts.take(connection, kept(connection, text))
+                content_hash, size, _ = contents.take(connection, kept(connection, text))
             else:
-                content_hash, size, _ = parts.add(connection, text)
-            assert (content_hash, size) == (parts.digest(text), len(encoded))
+                content_hash, size, _ = contents.add(connection, text)
+            assert (content_hash, size) == (contents.digest(text), len(encoded))
             hashes[content_hash] = text
-            assert parts.whole(connection, content_hash) == text
-            found = parts.read(connection, content_hash, offset, length)
+            assert contents.whole(connection, content_hash) == text
+            found = contents.read(connection, content_hash, offset, length)
             assert found == encoded[offset : offset + length]
         (longest,) = connection.execute(
             "SELECT max(size) FROM (SELECT length(content) AS size FROM contents "
@@ -101,10 +101,10 @@ def test_a_text_is_the_same_wherever_it_is_read(
 
 def test_what_is_not_there_is_not_read(connection: Connection) -> None:
     with pytest.raises(LookupError):
-        parts.read(connection, "gone", 0, 10)
+        contents.read(connection, "gone", 0, 10)
     with pytest.raises(LookupError):
-        parts.whole(connection, "gone")
-    content_hash, _, _ = parts.add(connection, LONG)
+        contents.whole(connection, "gone")
+    content_hash, _, _ = contents.add(connection, LONG)
     reading = ContentReader([content_hash])
     assert reading.read_some(connection)
     leftovers.release(connection, content_hash)
@@ -116,7 +116,7 @@ def test_what_is_no_text_is_left_out(connection: Connection) -> None:
     """The second one after whole parts that are UTF-8, the last one within a character."""
     others = [b"\xffshort", LONG.encode() + b"\xff", "é".encode()[:1]]
     given: list[str | bytes] = ["text", *others, LONG, "", "last"]
-    hashes = [parts.add(connection, content).hash for content in given]
+    hashes = [contents.add(connection, content).hash for content in given]
     for asked in (hashes, [hashes[1]], [hashes[2]], [hashes[3]]):
         reading = ContentReader(asked)
         while reading.read_some(connection):
@@ -133,7 +133,7 @@ def test_many_short_contents_are_read_by_few_statements(tmp_path: Path) -> None:
         # One of several parts, and three that are more than one piece of work reads.
         texts[60] = LONG
         texts += [letter * PART for letter in "abc"]
-        hashes = [parts.add(connection, text).hash for text in texts]
+        hashes = [contents.add(connection, text).hash for text in texts]
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
         reading = ContentReader([*hashes, hashes[0], "gone"])
@@ -147,13 +147,13 @@ def test_many_short_contents_are_read_by_few_statements(tmp_path: Path) -> None:
 
 
 def test_only_the_parts_that_are_asked_for_are_read(connection: Connection) -> None:
-    content_hash, size, _ = parts.add(connection, LONG)
+    content_hash, size, _ = contents.add(connection, LONG)
     connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")
     connection.execute("UPDATE contents SET content = ?", (b"",))
     start = 4 * PART - 30_000
-    part = parts.read(connection, content_hash, start, 60_000)
+    part = contents.read(connection, content_hash, start, 60_000)
     assert part == LONG.encode()[start : start + 60_000]
-    assert parts.read(connection, content_hash, size + 1, 10) == b""
+    assert contents.read(connection, content_hash, size + 1, 10) == b""
 
 
 def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path) -> None:
@@ -161,13 +161,13 @@ def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path
     taken = []
     with (
         contextlib.closing(Sqlite(tmp_path).connect()) as connection,
-        patch.multiple(parts, PART=100, _AT_ONCE=25),
+        patch.multiple(contents, PART=100, _AT_ONCE=25),
     ):
         for count in (6, 600):
-            content_hash, _, _ = parts.add(connection, "x" * 100 * count)
+            content_hash, _, _ = contents.add(connection, "x" * 100 * count)
             steps.clear()
             connection.set_progress_handler(lambda: steps.append(1), 1)
-            assert parts.read(connection, content_hash, 350, 100) == b"x" * 100
+            assert contents.read(connection, content_hash, 350, 100) == b"x" * 100
             connection.set_progress_handler(None, 0)
             taken.append(len(steps))
     assert taken[0] == taken[1] > 0
@@ -177,12 +177,12 @@ def test_the_same_content_of_two_is_kept_once(connection: Connection) -> None:
     first, second = kept(connection, LONG), kept(connection, LONG)
     assert not leftovers.are_there(connection)
     assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)
-    parts.take(connection, second)
-    parts.take(connection, first)
+    contents.take(connection, second)
+    contents.take(connection, first)
     assert tidied(connection) == (1, 5, 0)
-    assert parts.whole(connection, first.stored.hash) == LONG
+    assert contents.whole(connection, first.stored.hash) == LONG
     # Also where it was in the database before.
-    parts.add(connection, LONG)
+    contents.add(connection, LONG)
     assert tidied(connection) == (1, 5, 0)
     leftovers.release(connection, first.stored.hash)
     assert tidied(connection) == (0, 0, 0)
@@ -190,12 +190,12 @@ def test_the_same_content_of_two_is_kept_once(connection: Connection) -> None:
 
 def test_what_was_given_up_is_not_taken(connection: Connection) -> None:
     done = kept(connection, LONG)
-    parts.give_up(connection, done.number)
+    contents.give_up(connection, done.number)
     with pytest.raises(EventError, match="was given up before it was saved"):
-        parts.take(connection, done)
+        contents.take(connection, done)
     assert tidied(connection) == (0, 0, 0)
     with pytest.raises(EventError, match="was given up"):
-        parts.take(connection, done)
+        contents.take(connection, done)
 
 
 def test_what_a_kill_has_left_goes_after_the_next_start(engine: Engine) -> None:
@@ -210,8 +210,8 @@ def test_what_a_kill_has_left_goes_after_the_next_start(engine: Engine) -> None:
 
 
 def test_long_contents_are_deleted_some_parts_at_a_time(connection: Connection) -> None:
-    with patch.multiple(parts, PART=100, _AT_ONCE=25):
-        content_hash, _, _ = parts.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
+    with patch.multiple(contents, PART=100, _AT_ONCE=25):
+        content_hash, _, _ = contents.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
         leftovers.release(connection, content_hash)
         left = []
         while leftovers.are_there(connection):
@@ -290,7 +290,7 @@ async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None
         assert await store.contents.texts([file.hash, "gone"]) == {file.hash: LONG}
         reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
         # With those that find nothing more.
-        assert max(reads) <= parts.READ_AT_ONCE // PART + 2
+        assert max(reads) <= contents.READ_AT_ONCE // PART + 2
 
 
 async def test_others_have_turns_between_the_parts(database: Database) -> None:
@@ -305,7 +305,7 @@ async def test_others_have_turns_between_the_parts(database: Database) -> None:
             await database.of("eve", PROJECT_ID).run(
                 lambda c: (
                     c.execute("SELECT count(*) FROM content_parts").fetchone()[0],
-                    contents.file(c, PROJECT_ID, "long.txt") is None,
+                    project_files.file(c, PROJECT_ID, "long.txt") is None,
                 )
             )
         )

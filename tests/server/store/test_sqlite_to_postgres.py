@@ -20,16 +20,16 @@ from server.store import (
     accounts,
     bins,
     contents,
+    conversations,
     demonstration,
     document_records,
     documents,
     files,
     leftovers,
-    messages,
     notices,
-    parts,
+    project_files,
     snapshots,
-    transfer,
+    sqlite_to_postgres,
 )
 from server.store.connection import Connection
 from server.store.engine import StoreError
@@ -64,8 +64,8 @@ FILLED = [
 def fill(connection: Connection) -> None:
     """Put something into each of `FILLED`."""
     demonstration.seed(connection, "now")
-    contents.write(connection, P, "long.txt", LONG, user_id="ada", now="now")
-    contents.write(connection, P, "gone.txt", "gone", user_id="ada", now="now")
+    project_files.write(connection, P, "long.txt", LONG, user_id="ada", now="now")
+    project_files.write(connection, P, "gone.txt", "gone", user_id="ada", now="now")
     bins.throw_file(connection, P, files.deletion("gone.txt", "ada", "now"))
     for _ in snapshots.create(connection, Version("v", P, "V", "", "now", "ada", 0)):
         pass
@@ -73,7 +73,7 @@ def fill(connection: Connection) -> None:
     begun = snapshots.create(connection, Version("x", P, "X", "", "now", "ada", 0))
     next(begun, None)
     message = ChatMessage("m", "r", "user", ADA, "with U+0000: \0.", "now")
-    messages.add(connection, P, message)
+    conversations.add(connection, P, message)
     notices.add(connection, Notification("n", "project", "", "", "", False, "user-456"))
     notices.add(connection, Notification("o", "project", "", "", "", False, "user-456"))
     notices.mark_read(connection, "user-456", ["o"])
@@ -109,8 +109,8 @@ def source(tmp_path: Path) -> Sqlite:
 
 
 def test_everything_is_copied(source: Sqlite, postgres: Postgres) -> None:
-    with patch.object(transfer, "_AT_ONCE", 3):
-        counts = transfer.transfer(source, postgres)
+    with patch.object(sqlite_to_postgres, "_AT_ONCE", 3):
+        counts = sqlite_to_postgres.transfer(source, postgres)
     with (
         contextlib.closing(source.connect()) as before,
         contextlib.closing(postgres.connect()) as after,
@@ -129,42 +129,42 @@ def test_everything_is_copied(source: Sqlite, postgres: Postgres) -> None:
     assert {table for table in FILLED if counts[table]} == set(FILLED)
     # What comes gets numbers that nothing has.
     with contextlib.closing(postgres.serve()) as session:
-        file = contents.file(session, P, "long.txt")
+        file = project_files.file(session, P, "long.txt")
         assert file is not None
-        assert parts.whole(session, file.hash) == LONG
-        contents.write(session, P, "new.txt", "new", user_id="ada", now="now")
-        messages.add(session, P, ChatMessage("m2", "r", "user", ADA, "next", "now"))
+        assert contents.whole(session, file.hash) == LONG
+        project_files.write(session, P, "new.txt", "new", user_id="ada", now="now")
+        conversations.add(session, P, ChatMessage("m2", "r", "user", ADA, "next", "now"))
         list(snapshots.create(session, Version("y", P, "Y", "", "now", "ada", 0)))
-        assert [one.id for one in messages.latest(session, P, 10)] == ["m", "m2"]
+        assert [one.id for one in conversations.latest(session, P, 10)] == ["m", "m2"]
 
 
 def test_what_is_not_empty_is_left_alone(source: Sqlite, postgres: Postgres) -> None:
     with contextlib.closing(postgres.connect()) as connection:
         connection.execute("INSERT INTO counters VALUES ('there', 1)")
     with pytest.raises(StoreError, match="it is not empty: choose another database"):
-        transfer.transfer(source, postgres)
+        sqlite_to_postgres.transfer(source, postgres)
     with contextlib.closing(postgres.connect()) as connection:
         assert rows(connection, "counters") == [("there", 1)]
         assert rows(connection, "users") == []
 
 
 def test_what_goes_wrong_leaves_nothing(source: Sqlite, postgres: Postgres) -> None:
-    fitting, calls = transfer._fitting, iter(range(10_000))
+    fitting, calls = sqlite_to_postgres._fitting, iter(range(10_000))
 
     def torn(row: tuple[object, ...], truths: list[bool]) -> tuple[object, ...]:
         # One value is another one when it is read again.
         return ("other", *fitting(row, truths)[1:]) if next(calls) == 4 else fitting(row, truths)
 
     with (
-        patch.object(transfer, "_fitting", torn),
+        patch.object(sqlite_to_postgres, "_fitting", torn),
         pytest.raises(StoreError, match="nothing was copied"),
     ):
-        transfer.transfer(source, postgres)
+        sqlite_to_postgres.transfer(source, postgres)
     with contextlib.closing(source.connect()) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("UPDATE tree_files SET hash = 'nowhere'")
     with pytest.raises(StoreError, match="violates foreign key constraint"):
-        transfer.transfer(source, postgres)
+        sqlite_to_postgres.transfer(source, postgres)
     with contextlib.closing(postgres.connect()) as target:
         assert all(rows(target, table) == [] for table in FILLED)
 
@@ -174,6 +174,6 @@ def test_neither_may_be_in_use(source: Sqlite, postgres: Postgres, tmp_path: Pat
         contextlib.closing(source.serve()),
         pytest.raises(StoreError, match="another server is using it"),
     ):
-        transfer.transfer(source, postgres)
+        sqlite_to_postgres.transfer(source, postgres)
     with pytest.raises(StoreError, match="it has no database"):
-        transfer.transfer(Sqlite(tmp_path / "elsewhere"), postgres)
+        sqlite_to_postgres.transfer(Sqlite(tmp_path / "elsewhere"), postgres)

@@ -8,12 +8,12 @@ from functools import partial
 from server.api.records import User
 from server.store import mirrored, taking_over
 from server.store.connection import Connection
+from server.store.contents import Kept
 from server.store.database import Desk
 from server.store.document_records import Replaced
 from server.store.documents import Documents
-from server.store.faces.contents import Contents
 from server.store.mirrored import Compared
-from server.store.parts import Kept
+from server.store.repositories.contents import Contents
 from server.store.taking_over import Found
 
 

@@ -1,6 +1,6 @@
 """Contents by their hashes, and those that are still coming, as methods to await.
 
-Other work has turns between the parts of a long one; see `parts`.
+Other work has turns between the parts of a long one; see `server.store.contents`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
-from server.store import parts
+from server.store import contents
 from server.store.connection import Connection
+from server.store.contents import PART, READ_AT_ONCE, ContentReader, ContentWriter, Kept, is_long
 from server.store.database import Desk
-from server.store.parts import PART, READ_AT_ONCE, ContentReader, ContentWriter, Kept, is_long
 
 
 class Contents:
@@ -66,7 +66,7 @@ class Contents:
 
         def work(connection: Connection) -> bytes | None:
             try:
-                return parts.read(connection, content_hash, offset, length)
+                return contents.read(connection, content_hash, offset, length)
             except LookupError:
                 return None
 

@@ -9,7 +9,7 @@ import msgspec
 from server.api.errors import Code, EventError
 from server.api.records import FilePlace, PeopleMessage, User
 from server.store.connection import ALL, FUTURE, Connection
-from server.store.messages import MAX_READ
+from server.store.conversations import MAX_READ
 
 MAX_MESSAGES: Final = 10_000
 """Messages that are kept for a project."""

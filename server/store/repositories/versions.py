@@ -8,11 +8,11 @@ from functools import partial
 from typing import Final
 
 from server.api.records import Project, Version
-from server.store import membership, pages, snapshots, versioning
+from server.store import automatic_versions, membership, pages, snapshots
 from server.store.connection import Connection
-from server.store.contents import CheckMany
 from server.store.database import Desk, Done
 from server.store.pages import Page
+from server.store.project_files import CheckMany
 from server.store.snapshots import Differing, Restored
 
 _COMPARED: Final = 500
@@ -101,9 +101,9 @@ class Versions:
         await self._desk.run(work)
 
     async def projects_due(self, now: str, since: str) -> list[str]:
-        """Return some projects that are due for an automatic version; see `versioning.due`."""
-        return await self._desk.run(lambda c: versioning.due(c, now, since))
+        """Return some projects due for an automatic version; see `automatic_versions.due`."""
+        return await self._desk.run(lambda c: automatic_versions.due(c, now, since))
 
     async def make_room(self, project_id: str, most: int) -> list[str]:
-        """Delete old automatic versions, and return their ids; see `versioning.make_room`."""
-        return await self._desk.run(lambda c: versioning.make_room(c, project_id, most))
+        """Delete old automatic versions. Return their ids; see `automatic_versions.make_room`."""
+        return await self._desk.run(lambda c: automatic_versions.make_room(c, project_id, most))

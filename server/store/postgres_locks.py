@@ -16,7 +16,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import bounds, is_within
 from server.api.records import Lock, LockType, User
 from server.store.connection import ALL, Connection
-from server.store.held_locks import (
+from server.store.lock_rules import (
     GRANTS_OF_A_START,
     Grant,
     Held,

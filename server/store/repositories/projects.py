@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from server.api.errors import Code, EventError
 from server.api.records import ChatMessage, File, Notification, Project, Role
-from server.store import accounts, membership, messages, notices, pages
+from server.store import accounts, conversations, membership, notices, pages
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.pages import Page
@@ -77,7 +77,7 @@ class Projects:
                 pages.files(c, project_id, "", most_files),
                 pages.chat(c, project_id, "", most_messages),
             ),
-            messages.MAX_READ,
+            conversations.MAX_READ,
         )
 
     async def share(

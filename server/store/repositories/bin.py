@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 from server.api.records import Deletion
-from server.store import bins, contents, pages
+from server.store import bins, pages, project_files
 from server.store.connection import Check, Connection
-from server.store.contents import Change, CheckMany
 from server.store.database import Desk, Done
 from server.store.documents import Documents
 from server.store.missing_files import nothing_at
 from server.store.pages import Page
+from server.store.project_files import Change, CheckMany
 
 
 class Bin:
@@ -35,7 +35,7 @@ class Bin:
 
         def work(connection: Connection) -> Change:
             check(connection)
-            if contents.file(connection, project_id, new.path) is None:
+            if project_files.file(connection, project_id, new.path) is None:
                 raise nothing_at(connection, project_id, new.path)
             self._documents.delete(connection, (project_id, new.path))
             return bins.throw_file(connection, project_id, new)

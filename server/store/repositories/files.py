@@ -10,15 +10,15 @@ from functools import partial
 
 from server.api.errors import EventError
 from server.api.records import File, Save, User
-from server.store import contents, files, missing_files, pages, parts, saves, taking_over
+from server.store import contents, files, history, missing_files, pages, project_files, taking_over
 from server.store.connection import Check, Connection
+from server.store.contents import Kept
 from server.store.database import Desk
 from server.store.document_records import Replaced
 from server.store.documents import Documents
-from server.store.faces.contents import Contents
 from server.store.files import Edit, FilePart, Moment, RawPart
 from server.store.pages import Page
-from server.store.parts import Kept
+from server.store.repositories.contents import Contents
 from server.store.taking_over import Found
 
 
@@ -42,17 +42,17 @@ class Files:
 
     async def paths(self, project_id: str, among: Collection[str]) -> list[str]:
         """Return the paths of a project's files that are among these or in these folders; see
-        `contents.paths`.
+        `project_files.paths`.
         """
-        return await self._desk.read(lambda c: contents.paths(c, project_id, among))
+        return await self._desk.read(lambda c: project_files.paths(c, project_id, among))
 
     async def at(self, project_id: str, among: Collection[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
-        return await self._desk.read(lambda c: contents.files_at(c, project_id, among))
+        return await self._desk.read(lambda c: project_files.files_at(c, project_id, among))
 
     async def is_folder(self, project_id: str, path: str) -> bool:
         """Return whether a project has files in a folder."""
-        return await self._desk.read(lambda c: contents.is_folder(c, project_id, path))
+        return await self._desk.read(lambda c: project_files.is_folder(c, project_id, path))
 
     async def nothing_at(self, project_id: str, path: str) -> EventError:
         """Return the error for a path with nothing; see `missing_files.nothing_at`."""
@@ -187,7 +187,7 @@ class Files:
             for one in await self._desk.run(partial(short_ones, some=some), large=True):
                 yield one
         for path, text in long.items():
-            digest = await asyncio.to_thread(parts.digest, text)
+            digest = await asyncio.to_thread(contents.digest, text)
             if not await self._desk.read(partial(differs, path=path, digest=digest)):
                 continue
             with contextlib.suppress(_Overtaken):
@@ -225,7 +225,7 @@ class Files:
 
     async def add_to_histories(self, project_id: str, paths: Sequence[str]) -> None:
         """Add what files have become by work in steps to their histories, piece by piece; see
-        `saves.keep_many`.
+        `history.keep_many`.
 
         The change itself is done. What is missing in a history, because the database fails, is
         added with the next save of its file.
@@ -233,14 +233,14 @@ class Files:
         if not paths:
             return
         with contextlib.suppress(EventError):
-            for start in range(0, len(paths), saves.KEPT_AT_ONCE):
-                part = paths[start : start + saves.KEPT_AT_ONCE]
-                keep = partial(saves.keep_many, project_id=project_id, paths=part)
+            for start in range(0, len(paths), history.KEPT_AT_ONCE):
+                part = paths[start : start + history.KEPT_AT_ONCE]
+                keep = partial(history.keep_many, project_id=project_id, paths=part)
                 await self._desk.run(keep, large=True)
-            drop = partial(saves.drop_some, project_id=project_id)
+            drop = partial(history.drop_some, project_id=project_id)
             while await self._desk.run(drop, large=True):
                 pass
 
     async def thin_history(self, day_ago: str, month_ago: str) -> bool:
-        """Drop some saves of whatever files; see `saves.thin`."""
-        return await self._desk.run(lambda c: saves.thin(c, day_ago, month_ago))
+        """Drop some saves of whatever files; see `history.thin`."""
+        return await self._desk.run(lambda c: history.thin(c, day_ago, month_ago))

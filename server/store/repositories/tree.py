@@ -11,9 +11,9 @@ from server.api.errors import EventError
 from server.api.records import Deletion
 from server.store import files, folders
 from server.store.connection import Check, Connection
-from server.store.contents import Change, CheckMany, Moved
 from server.store.database import Desk, Done
 from server.store.documents import Documents
+from server.store.project_files import Change, CheckMany, Moved
 from server.store.trees import Steps
 
 

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 
 from server.api.records import Notification, PeopleMessage
-from server.store import messages, notices, pages, talk
+from server.store import conversations, notices, pages, people_chat
 from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.pages import Page
-from server.store.talk import Said
+from server.store.people_chat import Said
 
 
-class Talk:
+class PeopleChat:
     """Keeps what people say, and how much of it each has read."""
 
     __slots__ = ("_desk",)
@@ -25,14 +25,14 @@ class Talk:
         self, message: PeopleMessage, key: str | None, notices_of_it: Sequence[Notification]
     ) -> Said:
         """Add what somebody says, with the notifications of it, unless it is there already; see
-        `talk.add`.
+        `people_chat.add`.
 
         Raises:
             EventError: the project is gone (`NOT_FOUND`).
         """
 
         def work(connection: Connection) -> Said:
-            said = talk.add(connection, message, key)
+            said = people_chat.add(connection, message, key)
             if said.is_new:
                 for notice in notices_of_it:
                     notices.add(connection, notice)
@@ -47,11 +47,11 @@ class Talk:
         return await self._desk.read(
             lambda c: (
                 pages.people(c, project_id, after, limit),
-                talk.unread(c, project_id, user_id),
+                people_chat.unread(c, project_id, user_id),
             ),
-            messages.MAX_READ,
+            conversations.MAX_READ,
         )
 
     async def read(self, project_id: str, user_id: str, message_id: str) -> int:
-        """Keep that a user has read a message and those before it; see `talk.read`."""
-        return await self._desk.run(lambda c: talk.read(c, project_id, user_id, message_id))
+        """Keep that a user has read a message and those before it; see `people_chat.read`."""
+        return await self._desk.run(lambda c: people_chat.read(c, project_id, user_id, message_id))

@@ -2,7 +2,7 @@
 
 import { forgetFolders } from "./folders.js";
 import { isWithin, moved } from "./paths.js";
-import { change } from "./project.js";
+import { change, onceRead } from "./project.js";
 import { state, update } from "./state.js";
 
 // Of thousands of files that come or go one after the other the tree is drawn a few times a second.
@@ -33,6 +33,8 @@ export function movedAt(path) {
 /** Put a file into the list, or in the place of what it was. Return false if it is over. */
 export function putFile(file) {
   const { files } = state.project;
+  // One's own change is told by its answer only.
+  onceRead(() => putFile(file));
   if (isOutdated(file.path, file.revision)) return false;
   const before = files.get(file.path);
   files.set(file.path, file);

@@ -24,6 +24,11 @@ export function onProject(event, handler) {
   });
 }
 
+/** Do something again once the open project is read, if that is under way: what is read may be older. */
+export function onceRead(work) {
+  if (waiting !== null && waiting.id === state.project?.id) waiting.events.push(work);
+}
+
 /** Enter a project and show it. */
 export async function openProject(id) {
   waiting = { id, events: [] };

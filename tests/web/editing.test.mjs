@@ -149,7 +149,13 @@ test("what is typed offline waits, says so, and merges with the others'", async 
   await ada.keyboard.press("Control+Home");
   await ada.keyboard.type("zero ");
   await saved(ada).waitFor();
+  await button(bob, "New file").click();
+  await bob.getByLabel("Path of the new file").fill("made.txt");
+  await bob.keyboard.press("Enter");
   await comeOnline(bob);
+  // The list that is read on return is older.
+  await bob.getByRole("button", { name: "made.txt", exact: true }).waitFor();
+  await bob.getByRole("tab", { name: /^notes.txt/ }).click();
   await saved(bob).waitFor();
   await linesAre(bob, ["zero one", "two!!"]);
   await linesAre(ada, ["zero one", "two!!"]);

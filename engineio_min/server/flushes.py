@@ -62,9 +62,12 @@ class Flushes:
     def queue(self, connection: Connection) -> None:
         """Flush a connection at the end of this turn, or of one of the next."""
         dirty = self._dirty
-        if not dirty:
+        if dirty:
+            dirty.append(connection)
+        else:
+            # In this order: another thread's loop may flush as soon as it is asked.
+            dirty.append(connection)
             self._end_of_turn.ask()
-        dirty.append(connection)
 
     def forget(self) -> None:
         """Flush nothing of an event loop that is closed."""

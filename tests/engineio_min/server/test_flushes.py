@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
 from engineio_min.server import flushes
 from engineio_min.timer import Timer
@@ -165,3 +166,21 @@ def test_who_goes_while_waiting_costs_nothing() -> None:
         await crowd.io.close()
 
     simulate("of one who goes", main)
+
+
+def test_what_is_queued_is_there_when_the_loop_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that another thread asks may flush before `queue` returns."""
+    there: list[int] = []
+
+    async def main(loop: VirtualLoop, records: Records) -> None:
+        crowd = Crowd(loop)
+        await crowd.gather()
+        queue = crowd.io.engine.flushes
+        with monkeypatch.context() as patch:
+            patch.setattr(EndOfTurn, "ask", lambda _self: there.append(len(queue)))
+            crowd.io.to("room").emit("event")
+        queue.forget()
+        await crowd.io.close()
+
+    simulate("of what is queued", main)
+    assert there == [1]

@@ -2,10 +2,11 @@
 coverage is counted, what of a test is told, and a check that no test leaves work behind.
 
 A forgotten task is a leak in the server or a test that ended too early, and asyncio only mentions
-it in a log line that nobody reads. So every asynchronous test fails when a task outlives it, or
-when asyncio logs that a task's exception was never retrieved or that a pending task was
-destroyed. These lines come from the garbage collector; collecting after each test is affordable
-because everything that exists when the test begins is frozen out of its sight.
+it in a log line that nobody reads; the same with the exception of a callback. So every asynchronous
+test fails when a task outlives it, or when asyncio logs that a task's exception was never
+retrieved, that a pending task was destroyed, or that a callback failed. The lines about tasks come
+from the garbage collector; collecting after each test is affordable because everything that exists
+when the test begins is frozen out of its sight.
 """
 
 import asyncio
@@ -126,14 +127,20 @@ REACHED_BY_OTHERS = {
 # Whether the test that runs now is counted.
 COUNTS = pytest.StashKey[bool]()
 
-LOST_TASKS = ("exception was never retrieved", "was destroyed but it is pending")
+# What asyncio says of tasks that nobody awaited, and of callbacks and protocols that failed.
+MISHAPS = (
+    "exception was never retrieved",
+    "was destroyed but it is pending",
+    "Exception in callback",
+    "Fatal error",
+)
 
 # A cancelled task, a closing transport or a callback needs a few turns of the loop to finish.
 TURNS_TO_FINISH = 10
 
 
-class LostTaskHandler(logging.Handler):
-    """Collects asyncio's log lines about tasks that nobody awaited."""
+class MishapHandler(logging.Handler):
+    """Collects asyncio's log lines about failures that reach nobody."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -141,7 +148,7 @@ class LostTaskHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage().replace("\n", "; ")
-        if any(mark in line for mark in LOST_TASKS):
+        if any(mark in line for mark in MISHAPS):
             self.lines.append(line)
 
 
@@ -334,7 +341,7 @@ def pytest_runtest_setup() -> None:
 @pytest_asyncio.fixture
 async def no_work_left_behind() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
-    handler = LostTaskHandler()
+    handler = MishapHandler()
     logging.getLogger("asyncio").addHandler(handler)
     try:
         yield

@@ -328,6 +328,11 @@ async def test_forgets_a_task_for_an_example(one: int) -> None:
     kept.append(asyncio.create_task(asyncio.Event().wait()))
 
 
+async def test_lets_a_callback_fail() -> None:
+    asyncio.get_running_loop().call_soon(int, "nobody looks")
+    await asyncio.sleep(0)
+
+
 async def test_cancels_its_task() -> None:
     asyncio.create_task(asyncio.Event().wait()).cancel()
 
@@ -408,8 +413,10 @@ def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:
         "test_never_retrieves_what_is_in_a_cycle",
         "test_destroys_a_waiting_task",
         "test_forgets_a_task_for_an_example",
+        "test_lets_a_callback_fail",
     }, run.stdout
-    assert "8 passed, 5 errors" in run.stdout
+    assert "9 passed, 6 errors" in run.stdout
+    assert "  Exception in callback int('nobody looks')" in run.stdout
     assert "  still running: <Task pending" in run.stdout
     assert "  Task exception was never retrieved; future: <Task finished" in run.stdout
     assert "  Task was destroyed but it is pending!; task: <Task pending" in run.stdout

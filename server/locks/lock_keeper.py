@@ -161,3 +161,23 @@ class LockKeeper(Protocol):
     async def close(self) -> None:
         """Begin nothing more."""
         ...
+
+
+def check_taking(
+    locks: LockKeeper,
+    project_id: str,
+    paths: Sequence[str],
+    socket_id: str,
+    token: int | None,
+    connection: Connection | None = None,
+) -> None:
+    """Let a socket take away the file or folder at the first path, and change what is at the
+    others.
+
+    Raises:
+        EventError: somebody else holds a lock on one of the files, or the lock of `token` on the
+            first path is gone (`FILE_LOCKED`).
+    """
+    locks.check_within(connection, project_id, paths, socket_id)
+    if token is not None:
+        locks.check(connection, project_id, paths[:1], socket_id, token)

@@ -5,7 +5,8 @@ the heartbeat renews. When the connection is lost, the lock stays for a grace pe
 same user may take it over from another connection; then it is released. The others hear when the
 period begins and how it ends. A user who may not change a project any more has no locks in it.
 
-What the tokens of locks are for is in `lock_keeper`.
+What the tokens of locks are for is in `lock_keeper`. The grace period is measured by `departures`,
+and where several servers share the locks also by their rows, `store.postgres_locks`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from server.api.records import Deletion
 from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.documents import replacing
-from server.locks.lock_checks import check_taking
+from server.locks.lock_keeper import check_taking
 from server.projects import telling
 from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce

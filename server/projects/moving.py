@@ -19,7 +19,7 @@ from server.api.paths import is_within, normal
 from server.api.records import File
 from server.api.services import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
-from server.locks.lock_checks import check_taking
+from server.locks.lock_keeper import check_taking
 from server.people.room_access import project_room
 from server.projects import telling
 from server.projects.files import announce

@@ -26,7 +26,7 @@ from server.documents.changes import ChangeError
 from server.documents.saving import edited
 from server.people.room_access import check_room_limit, document_room, project_room
 from server.store.connection import Connection
-from server.store.document_records import Edit, Since, conflict
+from server.store.document_records import Edit, Key, Opened, Since, conflict
 
 EDITS: Final = Rate("edit", burst=200, per_second=60)
 STEPS_OF_AN_EDIT: Final = 1_000
@@ -99,18 +99,34 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     The project must be joined. A user has at most 20 files open.
     """
     payload = call.payload
-    path = normal(payload.file_path)
-    key = (payload.project_id, path)
-    documents = call.services.documents
+    key = (payload.project_id, normal(payload.file_path))
     _check_joined(call, payload.project_id)
-    documents.check_limit(key, call.user.id)
-    since, author = payload.since, payload.author
-    opened = await call.store.documents.open(
-        *key,
-        None if since is None else Since(since.epoch, since.version),
-        None if author is None else _author(author, call.user),
-        timestamp(),
+    call.services.documents.check_limit(key, call.user.id)
+    base = payload.since
+    since = None if base is None else Since(base.epoch, base.version)
+    opened, heard_of = await _open(call, key, since), ""
+    # What another server has taken before this one was there to hear of it is not told any more.
+    while call.services.settings.shares_database and heard_of != opened.epoch:
+        heard_of = opened.epoch
+        latest = await call.store.documents.latest(key[0], opened.path)
+        if latest != (opened.epoch, opened.version):
+            opened = await _open(call, key, since)
+    return FileOpenResult(
+        opened.path,
+        opened.epoch,
+        opened.version,
+        opened.revision,
+        number=None if payload.author is None else opened.number,
+        content=opened.text,
+        updates=[_record(update) for update in opened.updates] if opened.text is None else None,
     )
+
+
+async def _open(call: Call[FileOpenPayload], key: Key, since: Since | None) -> Opened:
+    """Read a document, and let the socket hear of it from then on."""
+    payload, documents = call.payload, call.services.documents
+    author = None if payload.author is None else _author(payload.author, call.user)
+    opened = await call.store.documents.open(*key, since, author, timestamp())
     path = opened.path
     key = (payload.project_id, path)
     # The user may have left the document meanwhile, or may not be allowed to read it any more.
@@ -122,15 +138,7 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     for update in opened.merged:
         call.tell(room, edited(path, opened.epoch, update), project_id=payload.project_id)
     documents.add(key, opened.epoch, call.socket, call.user.id)
-    return FileOpenResult(
-        path,
-        opened.epoch,
-        opened.version,
-        opened.revision,
-        number=None if author is None else opened.number,
-        content=opened.text,
-        updates=[_record(update) for update in opened.updates] if opened.text is None else None,
-    )
+    return opened
 
 
 async def edit(call: Call[FileEditPayload]) -> None:

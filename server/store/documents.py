@@ -30,11 +30,9 @@ from server.store import contents, document_moves, files, journals, project_file
 from server.store.connection import Connection, each
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
-from server.store.missing_files import missing
 
 MOST_UNSAVED: Final = 4.0
 """How much may be unsaved, as multiples of what makes a save overdue; see `Authority.unsaved`."""
-_MAX_BYTES: Final = 4 * MAX_TEXT
 
 
 class Documents:
@@ -67,21 +65,29 @@ class Documents:
         document, merged = self._present(connection, key, now)
         if document is None:
             document = self._made(connection, key)
-        authority = document.authority
-        updates = None
-        if since is not None and since.epoch == authority.epoch:
-            updates = authority.since(since.version)
-        file = project_files.file(connection, *key)
-        return Opened(
-            key[1],
-            authority.epoch,
-            authority.version,
-            0 if file is None else file.revision,
-            plain(authority.text) if updates is None else None,
-            updates or [],
-            0 if author is None else authority.number(author),
-            merged,
-        )
+        return _opened(connection, key, document, since, author, merged)
+
+    def opened(
+        self, connection: Connection, key: Key, since: Since | None, author: Author | None
+    ) -> Opened | None:
+        """Return what `open` does, or None if it would have to write: to make the document, to
+        merge what the file has become, or to let documents follow a moved folder.
+
+        Raises:
+            EventError: as for `open`.
+        """
+        row = journals.row(connection, key)
+        if row is not None and row.moving is None and since is not None:
+            key = journals.moved(connection, key, since.epoch)
+            row = journals.row(connection, key)
+        if row is None or row.moving is not None:
+            return None
+        if row.id is None:
+            files.editable_text(connection, *key)
+            return None
+        if row.file_hash is None or row.file_hash != row.hash:
+            return None
+        return _opened(connection, key, self._loaded_as(connection, key, row), since, author, [])
 
     def edit(self, connection: Connection, key: Key, edit: Edit) -> Edited:
         """Take a client's change.
@@ -279,27 +285,25 @@ class Documents:
         """Return a document, None if there is none. Changes that others have made to its file since
         the last save are not merged into it yet.
         """
-        row = connection.execute(
-            "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.chain, d.hash, "
-            "d.line_end, f.hash "
-            "FROM projects p LEFT JOIN documents d ON d.space = p.documents AND d.path = ?2 "
-            "LEFT JOIN tree_files f ON f.tree = p.tree AND f.path = ?2 "
-            "LEFT JOIN document_moves m ON m.space = p.documents WHERE p.id = ?1",
-            key,
-        ).fetchone()
-        if row is not None and row[0] is not None:
+        row = journals.row(connection, key)
+        if row is not None and row.moving is not None:
             document_moves.ready(connection, key[0])
             return self._known(connection, key)
-        if row is None or row[1] is None:
+        if row is None or row.id is None:
             self._loaded.unload(key)
             return None
-        _, document_id, epoch, version, saved_version, chain, content_hash, line_end, file_hash = (
-            row
-        )
-        if file_hash is None:
+        if row.file_hash is None:
             # The file that the document was of is gone.
             self.delete(connection, key)
             return None
+        return self._loaded_as(connection, key, row)
+
+    def _loaded_as(self, connection: Connection, key: Key, row: journals.Row) -> Document:
+        """Return a document that has this row, and keep it in memory."""
+        _, document_id, epoch, version, saved_version, chain, content_hash, line_end, file_hash = (
+            row
+        )
+        assert document_id is not None
         document = self._loaded.get(key)
         if (
             document is None
@@ -330,20 +334,9 @@ class Documents:
 
     def _made(self, connection: Connection, key: Key) -> Document:
         """Return the document of a file that has none yet."""
-        file = project_files.file(connection, *key)
-        if file is None:
-            raise missing(connection, *key)
-        if file.media_type is not None:
-            raise files.no_text(key[1], file.media_type)
-        content = contents.whole(connection, file.hash) if file.size <= _MAX_BYTES else None
-        text = "" if content is None else document_text(content)
-        if content is None or len(text) > MAX_TEXT:
-            raise EventError(
-                Code.VALIDATION_ERROR,
-                f"file {key[1]!r} is too long to be edited together, which files of at most "
-                f"{MAX_TEXT} UTF-16 units can be: read it with file:read",
-            )
-        epoch, line_end = secrets.token_hex(8), line_end_of(content)
+        file, content = files.editable_text(connection, *key)
+        text, line_end = document_text(content), line_end_of(content)
+        epoch = secrets.token_hex(8)
         row = connection.execute(
             "INSERT INTO documents (space, path, epoch, version, saved_version, hash, length, "
             "line_end) VALUES (?, ?, ?, 0, 0, ?, ?, ?) RETURNING id",
@@ -377,3 +370,29 @@ class Documents:
             None if text == exact else exact.encode("utf-8", "surrogatepass"),
         )
         return change, content
+
+
+def _opened(
+    connection: Connection,
+    key: Key,
+    document: Document,
+    since: Since | None,
+    author: Author | None,
+    merged: list[Update],
+) -> Opened:
+    """Return what a client is told of a document that it opens."""
+    authority = document.authority
+    updates = None
+    if since is not None and since.epoch == authority.epoch:
+        updates = authority.since(since.version)
+    file = project_files.file(connection, *key)
+    return Opened(
+        key[1],
+        authority.epoch,
+        authority.version,
+        0 if file is None else file.revision,
+        plain(authority.text) if updates is None else None,
+        updates or [],
+        0 if author is None else authority.number(author),
+        merged,
+    )

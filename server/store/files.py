@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import codecs
 import secrets
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Deletion, File
 from server.api.validation import invalid
+from server.documents.authority import MAX_TEXT
+from server.documents.line_ends import document_text
 from server.store import bins, contents, folders, history, project_files, snapshots
 from server.store.connection import Connection
 from server.store.contents import Kept, Stored
 from server.store.missing_files import missing, nothing_at
 from server.store.project_files import Change, Moved
+
+_MAX_EDITABLE: Final = 4 * MAX_TEXT
+"""Bytes of a file that several people can edit at once, at most."""
 
 
 class Moment(NamedTuple):
@@ -102,6 +107,28 @@ def read_raw(
     end = offset + len(part)
     following = end if end < stored.size and part else None
     return RawPart(part, stored.size, stored.hash, following, file, stored.media_type)
+
+
+def editable_text(connection: Connection, project_id: str, path: str) -> tuple[File, str]:
+    """Return a file that several people can edit at once, and its text.
+
+    Raises:
+        EventError: there is no such file (`NOT_FOUND`), or it is no text or too long
+        (`VALIDATION_ERROR`).
+    """
+    file = project_files.file(connection, project_id, path)
+    if file is None:
+        raise missing(connection, project_id, path)
+    if file.media_type is not None:
+        raise no_text(path, file.media_type)
+    text = contents.whole(connection, file.hash) if file.size <= _MAX_EDITABLE else None
+    if text is None or len(document_text(text)) > MAX_TEXT:
+        raise EventError(
+            Code.VALIDATION_ERROR,
+            f"file {path!r} is too long to be edited together, which files of at most "
+            f"{MAX_TEXT} UTF-16 units can be: read it with file:read",
+        )
+    return file, text
 
 
 def no_text(path: str, media_type: str) -> EventError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from server.api.paths import bounds
 from server.documents.authority import Author, Authority, Update
@@ -24,6 +24,37 @@ from server.store.loaded_documents import Document
 
 PUT_ASIDE: Final = 200
 """Documents that one piece of work makes leftovers."""
+
+
+class Row(NamedTuple):
+    """What the tables have of a document, its file, and a move that the project's documents still
+    have to follow.
+    """
+
+    moving: int | None
+    id: int | None
+    epoch: str
+    version: int
+    saved_version: int
+    chain: str
+    hash: str
+    line_end: str
+    file_hash: str | None
+
+
+def row(connection: Connection, key: Key) -> Row | None:
+    """Return the row of a document, None if there is no such project. If there is no such document,
+    only `moving` and `file_hash` are not None.
+    """
+    found = connection.execute(
+        "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.chain, d.hash, "
+        "d.line_end, f.hash "
+        "FROM projects p LEFT JOIN documents d ON d.space = p.documents AND d.path = ?2 "
+        "LEFT JOIN tree_files f ON f.tree = p.tree AND f.path = ?2 "
+        "LEFT JOIN document_moves m ON m.space = p.documents WHERE p.id = ?1",
+        key,
+    ).fetchone()
+    return None if found is None else Row(*found)
 
 
 def take(connection: Connection, document: Document, update: Update) -> None:

@@ -6,6 +6,7 @@ import sys
 
 from server.api.records import User
 from server.documents.authority import Author
+from server.store import journals
 from server.store.connection import Check, Connection
 from server.store.database import Desk
 from server.store.document_records import Edit as DocumentEdit
@@ -26,10 +27,19 @@ class SharedDocuments:
     async def open(
         self, project_id: str, path: str, since: Since | None, author: Author | None, now: str
     ) -> Opened:
-        """Return a document, or what is new of it; see `Documents.open`."""
-        return await self._desk.run(
-            lambda c: self._documents.open(c, (project_id, path), since, author, now)
-        )
+        """Return a document, or what is new of it; see `Documents.open`. As long as nothing has to
+        be written for it, that waits for no other server.
+        """
+        key = (project_id, path)
+        opened = await self._desk.read(lambda c: self._documents.opened(c, key, since, author))
+        if opened is not None:
+            return opened
+        return await self._desk.run(lambda c: self._documents.open(c, key, since, author, now))
+
+    async def latest(self, project_id: str, path: str) -> Since | None:
+        """Return the epoch and the version of a document, None if there is none."""
+        row = await self._desk.read(lambda c: journals.row(c, (project_id, path)))
+        return None if row is None or row.id is None else Since(row.epoch, row.version)
 
     async def edit(self, project_id: str, path: str, edit: DocumentEdit, *, check: Check) -> Edited:
         """Take a change; see `Documents.edit`. `check` is called before, and may refuse it."""

@@ -9,6 +9,8 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from server.application import Application
 from server.documents.open_documents import MAX_OPEN
 from server.store import trees
+from server.store.sqlite import FILE_NAME
 from tests.server.conftest import Connect
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written
 from tests.server.running import running
@@ -443,6 +446,21 @@ async def test_it_is_saved_a_second_after_the_last_edit_and_at_least_every_five(
         length = len((await ada.open())["content"])
         await ada.edit([length, [0, "?"]])
         assert (await client.hear("file:updated"))[0]["content"].endswith("?")
+
+
+async def test_a_file_is_opened_where_nothing_can_be_written(
+    both: tuple[Editor, Editor], tmp_path: Path
+) -> None:
+    ada, bob = both
+    await bob.edit([7, [0, "!"]])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await ada.open())["content"] == "one two!"
+        since = {"epoch": bob.epoch, "version": 0}
+        opened = await bob.open(since=since, author=bob.author)
+        assert (opened["number"], len(opened["updates"])) == (1, 1)
+        none = await ada.client.ask("file:open", {**PROJECT, "filePath": "none.txt"})
+        assert none["error"]["code"] == "NOT_FOUND"
 
 
 async def test_a_cursor_tells_its_version(both: tuple[Editor, Editor]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from server.documents.change_json import parse
 from server.store.files import Moment
 from server.store.postgres import Postgres
+from server.store.repositories.documents import SharedDocuments
 from tests import forked_servers
 from tests.server import killing
 from tests.server.documents.editors import PROJECT, Editor, content, joined, written
@@ -283,3 +284,44 @@ async def test_what_a_killed_server_has_acknowledged_is_there_once(
         await typists[1].come_back()
         assert typists[0].text == typists[1].text
         assert sorted(typists[0].text) == ["a"] * last + ["b"] * 20
+
+
+async def test_what_another_server_takes_while_a_file_is_opened_is_not_missed(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await joined(await nodes.client(nodes.there, "bob"), "bob", "a.txt")
+    await written(bob.client, "a.txt", "one")
+    await bob.open()
+    read, is_read, goes_on = SharedDocuments.open, asyncio.Event(), asyncio.Event()
+
+    async def slowly(documents: SharedDocuments, *args: Any) -> Any:
+        opened = await read(documents, *args)
+        is_read.set()
+        await goes_on.wait()
+        return opened
+
+    monkeypatch.setattr(SharedDocuments, "open", slowly)
+    opening = asyncio.create_task(ada.open())
+    async with asyncio.timeout(PATIENCE):
+        await is_read.wait()
+        assert (await bob.edit([3, [0, "!"]]))["ok"]
+        await nodes.settled()
+        goes_on.set()
+        answer = await opening
+    assert (answer["content"], answer["version"]) == ("one!", 1)
+    assert (await bob.edit([4, [0, "?"]], version=1))["ok"]
+    assert (await ada.heard())["change"] == [4, [0, "?"]]
+
+
+async def test_a_file_is_opened_while_another_server_writes(nodes: Nodes) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    await written(ada.client, "a.txt", "one")
+    await ada.open()
+    gate, passed = await closed_gate(nodes.there.database)
+    try:
+        assert (await ada.open())["content"] == "one"
+        assert not passed.done()
+    finally:
+        gate.opened.set()
+    await passed

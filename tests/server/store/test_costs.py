@@ -226,6 +226,7 @@ def _opened(connection: SqliteSession) -> documents.Documents:
 
 DOCUMENTS: dict[str, Callable[[SqliteSession], Any]] = {
     "open": lambda c: documents.Documents().open(c, FILE, None, None, ""),
+    "opened": lambda c: _opened(c).opened(c, FILE, None, None),
     "edit": lambda c: _opened(c).edit(c, FILE, EDIT),
     "save": lambda c: (_opened(c).edit(c, FILE, EDIT), documents.Documents().save(c, FILE, "")),
     "synchronise": lambda c: _opened(c).synchronise(c, FILE, ADA, ""),

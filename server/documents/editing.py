@@ -20,10 +20,10 @@ from server.api.records import User
 from server.api.services import Call
 from server.api.types import Id, Natural, Path, ProjectPayload, Record
 from server.api.validation import invalid
+from server.documents.announcing import edit_announcement
 from server.documents.authority import Author, Update
 from server.documents.change_json import MAX_PARTS, parse
 from server.documents.changes import ChangeError
-from server.documents.saving import edited
 from server.people.room_access import check_room_limit, document_room, project_room
 from server.store.connection import Connection
 from server.store.document_records import Edit, Key, Opened, Since, conflict
@@ -136,7 +136,9 @@ async def _open(call: Call[FileOpenPayload], key: Key, since: Since | None) -> O
     room = document_room(opened.epoch)
     check_room_limit(call.socket.rooms, room)
     for update in opened.merged:
-        call.tell(room, edited(path, opened.epoch, update), project_id=payload.project_id)
+        call.tell(
+            room, edit_announcement(path, opened.epoch, update), project_id=payload.project_id
+        )
     documents.add(key, opened.epoch, call.socket, call.user.id)
     return opened
 
@@ -181,7 +183,7 @@ async def edit(call: Call[FileEditPayload]) -> None:
         services.saver.edited(key, call.user.id, is_overdue=done.unsaved >= 1)
         # Told also if the sender is gone by now: the change is committed.
         room = document_room(payload.epoch)
-        call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])
+        call.tell(room, edit_announcement(path, payload.epoch, done.update), project_id=key[0])
 
 
 def close(call: Call[FileClosePayload]) -> FileCloseResult:

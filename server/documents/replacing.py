@@ -16,7 +16,7 @@ from server.api.errors import EventError
 from server.api.paths import is_within
 from server.api.records import User
 from server.api.services import Services
-from server.documents.saving import announcement_of, heard
+from server.documents.announcing import announcement_of, close_if_over, edit_announcements
 from server.people.room_access import project_room
 from server.store.document_records import Replaced
 
@@ -33,7 +33,8 @@ async def replaced_elsewhere(
     # Without the database it is done when a document is used.
     with contextlib.suppress(EventError):
         async for replaced in synchronised(services, project_id, user, path):
-            for room, announcement in heard(services, project_id, replaced):
+            close_if_over(services, project_id, replaced)
+            for room, announcement in edit_announcements(replaced):
                 services.tell(room, announcement, user_id=user.id, project_id=project_id)
             if replaced.text is not None:
                 news = announcement_of(replaced.change, replaced.text)

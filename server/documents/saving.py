@@ -17,20 +17,14 @@ from typing import Final
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.file_announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
 from server.api.paths import is_within, moved
-from server.api.records import User
 from server.api.services import Services
-from server.documents.authority import Update
+from server.documents.announcing import announcement_of
 from server.documents.open_documents import Key
-from server.people.room_access import document_room, project_room
-from server.store.document_records import Replaced
-from server.store.project_files import Change
+from server.people.room_access import project_room
 
 logger = logging.getLogger("server")
 
-MAX_ANNOUNCED: Final = 65_536
-"""Bytes of a content that everybody is sent with the news of its change."""
 STILL_SECONDS: Final = 1.0
 """Seconds after its last edit when a document is saved."""
 LATEST_SECONDS: Final = 5.0
@@ -179,44 +173,3 @@ class Saver:
         if timer is not None:
             timer.cancel()
         return user_id
-
-
-def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:
-    """Return the event for a change, with the content if that is short."""
-    if done.file is None:
-        return FileDeleted(file_path=done.path, revision=done.gone_at)
-    shown = content if done.file.size <= MAX_ANNOUNCED else None
-    kind = FileCreated if done.created else FileUpdated
-    return kind(file=done.file, content=shown)
-
-
-def edited(path: str, epoch: str, update: Update) -> FileEdited:
-    """Return the event for an update of a document."""
-    author = update.author
-    return FileEdited(
-        file_path=path,
-        epoch=epoch,
-        version=update.version,
-        author=author.id,
-        number=update.number,
-        user=User(author.user_id, author.user_name),
-        change=update.change.json,
-    )
-
-
-def is_over(replaced: Replaced) -> bool:
-    """Return whether nobody edits a file together any more: it is gone, or no text."""
-    file = replaced.change.file
-    return file is None or file.media_type is not None
-
-
-def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple[str, FileEdited]]:
-    """Return who is told what of a file that was replaced from outside. A document that is over is
-    closed; `file:deleted` or `file:updated` tells that.
-    """
-    key = (project_id, replaced.change.path)
-    if is_over(replaced):
-        services.documents.close(key)
-    # Also where only people at other servers have it open.
-    room = document_room(replaced.epoch)
-    return [(room, edited(key[1], replaced.epoch, update)) for update in replaced.updates]

@@ -27,7 +27,7 @@ from server.api.types import (
 )
 from server.api.validation import UNFIT_FIELD, describe, expected, invalid
 from server.documents import replacing
-from server.documents.saving import announcement_of, heard, is_over
+from server.documents.announcing import announcement_of, close_if_over, edit_announcements
 from server.people.room_access import project_room
 from server.projects.deletion_notices import notify_authors
 from server.store.connection import Connection
@@ -228,9 +228,9 @@ async def _check_content(content: str) -> None:
 def tell_replaced(call: Call[Any], project_id: str, replaced: Replaced) -> None:
     """Tell those who have a file open what was done to it from outside."""
     services = call.services
-    for room, announcement in heard(services, project_id, replaced):
+    for room, announcement in edit_announcements(replaced):
         call.tell(room, announcement, project_id=project_id)
-    if is_over(replaced):
+    if close_if_over(services, project_id, replaced):
         replacing.tell_nodes(services, project_id, call.user.id, replaced.change.path)
 
 

@@ -14,7 +14,7 @@ from server.api.services import Call
 from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record
 from server.background import Worker, WorkFailed
 from server.documents import replacing
-from server.documents.saving import MAX_ANNOUNCED
+from server.documents.announcing import MAX_ANNOUNCED
 from server.people.room_access import project_room
 from server.projects import comparing, telling
 from server.projects.files import announce, tell_replaced

@@ -12,7 +12,7 @@ from server.api.errors import Code, EventError
 from server.api.records import Project, Role, User
 from server.api.services import Services
 from server.documents import replacing
-from server.documents.saving import announcement_of, heard, is_over
+from server.documents.announcing import announcement_of, close_if_over, edit_announcements
 from server.people.room_access import project_room
 from server.projects.files import TOLD_AT_ONCE
 from server.store.document_records import Replaced
@@ -114,9 +114,9 @@ async def told(services: Services, taken_over: AsyncIterator[Replaced]) -> Async
 
 
 def _tell(services: Services, replaced: Replaced) -> None:
-    for room, announcement in heard(services, PROJECT_ID, replaced):
+    for room, announcement in edit_announcements(replaced):
         services.tell(room, announcement, project_id=PROJECT_ID)
-    if is_over(replaced):
+    if close_if_over(services, PROJECT_ID, replaced):
         replacing.tell_nodes(services, PROJECT_ID, PROGRAM.id, replaced.change.path)
     news = announcement_of(replaced.change, replaced.text)
     services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)

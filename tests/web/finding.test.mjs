@@ -334,6 +334,12 @@ test("tabs follow what becomes of their files, and a phone lists them", async ()
   await button(ada, "Dismiss").click();
   await ada.getByText("Choose a file to read it.").waitFor();
   await tabsAre(ada, "");
+  // A long name makes no pane wider.
+  await phone.getByLabel("Panes").getByRole("button", { name: "Files" }).click();
+  await make(phone, `${"long".repeat(50)}.txt`);
+  await phone.getByLabel("Panes").getByRole("button", { name: "Assistant" }).click();
+  await phone.getByText("With long").waitFor();
+  assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth), 390);
 });
 
 test("quick open: letters of a path, a line, and what was open last", async () => {

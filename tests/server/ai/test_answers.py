@@ -329,6 +329,8 @@ async def test_a_client_that_goes_before_its_message_is_stored_gets_no_answer(
     await client.close()
     gate.opened.set()
     await passed
+    # What only reads may be done before the message is stored.
+    await application.dispatcher.drained()
     assert await other.news() == []
     assert held.left == 0
     assert (await other.ask("project:join", PROJECT))["messages"][0]["content"] == "anybody?"

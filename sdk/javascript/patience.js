@@ -7,11 +7,14 @@ const SHORTEST_MILLISECONDS = 250;
 
 /**
  * The pauses between tries: each is twice as long as the one before, up to a longest one. By chance each
- * is up to a half longer, so that those who were refused together do not come back together.
+ * is up to a half longer, so that those who were refused together do not come back together. Where the
+ * server says when to come back, the pauses begin with that: what else the client sends may take its
+ * place each time, if it always comes as soon as there is one.
  */
 export class Pauses {
   #chance;
   #next = FIRST_MILLISECONDS;
+  #least = SHORTEST_MILLISECONDS;
 
   constructor(chance = Math.random) {
     this.#chance = chance;
@@ -20,10 +23,13 @@ export class Pauses {
   /** Return the milliseconds to wait after an error, at least what the server asks for. */
   after(error) {
     const asked = retryAfter(error);
-    let milliseconds = Math.max(asked * 1_000, SHORTEST_MILLISECONDS);
+    let milliseconds;
     if (asked === undefined) {
       milliseconds = this.#next;
       this.#next = Math.min(2 * this.#next, LONGEST_MILLISECONDS);
+    } else {
+      milliseconds = Math.max(asked * 1_000, this.#least);
+      this.#least = Math.min(2 * this.#least, LONGEST_MILLISECONDS);
     }
     return milliseconds * (1 + this.#chance() / 2);
   }

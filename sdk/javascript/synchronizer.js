@@ -4,6 +4,7 @@
 // The documents of programs and those of the page have one each. What only one of them does, such as
 // drafts in the browser or the listeners of a program, is behind the functions of a host.
 
+import { Pauses, retryAfter } from "./patience.js";
 import { difference } from "./replica.js";
 
 // After which what the server could not take is sent again, if it does not say when.
@@ -47,6 +48,8 @@ export class Synchronizer {
   #isOver = false;
   #timer;
   #goOn = () => {};
+  // Since the server has taken something.
+  #pauses = new Pauses();
 
   constructor(replica, host) {
     this.#replica = replica;
@@ -178,6 +181,7 @@ export class Synchronizer {
       }
       if (!isOnItsWay) host.launched?.();
       await host.ask("file:edit", outgoing);
+      this.#pauses = new Pauses();
       host.accepted?.();
       // One's own is heard before the acknowledgement.
       if (replica.inFlight !== null && replica.number === outgoing.number) this.#isOpen = false;
@@ -192,7 +196,8 @@ export class Synchronizer {
       this.#isOpen = false;
     } else if (PASSING.has(error.code)) {
       this.#host.delayed?.(error);
-      await this.#pause((error.details?.retryAfter ?? 0) * 1_000 || RETRY_MILLISECONDS);
+      const isAsked = retryAfter(error) !== undefined;
+      await this.#pause(isAsked ? this.#pauses.after(error) : RETRY_MILLISECONDS);
     } else if (this.#host.isLoss(error)) {
       // Sent again when there is a connection; a slow one has lost the answer only.
       this.#isOpen = false;

@@ -18,7 +18,11 @@ test("pauses grow up to the longest", () => {
 test("a pause is at least what the server asks for", () => {
   const pauses = new Pauses(() => 0.5);
   assert.equal(pauses.after(refusal("RATE_LIMIT_EXCEEDED", { retryAfter: 4 })), 5_000);
-  assert.equal(pauses.after(refusal("RATE_LIMIT_EXCEEDED", { retryAfter: 0.001 })), 312.5);
+  // What else is sent may take the place of this one, each time anew: so the next ones are longer.
+  const soon = refusal("RATE_LIMIT_EXCEEDED", { retryAfter: 0.001 });
+  const again = new Pauses(() => 0);
+  const all = Array.from({ length: 8 }, () => again.after(soon));
+  assert.deepEqual(all, [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
   // What the server says is no reason to wait for longer the next time.
   assert.equal(pauses.after(refusal("RATE_LIMIT_EXCEEDED", { holds: 100 })), 1_250);
 });

@@ -154,6 +154,28 @@ test("a refusal that passes is sent again, and any other is the end", async (t) 
   assert.deepEqual(host.news(), ["failed: FORBIDDEN"]);
 });
 
+test("what comes too fast is sent again later each time, until something is taken", async (t) => {
+  t.mock.method(Math, "random", () => 0);
+  const { host, replica, synchronizer } = await opened();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const soon = { code: "RATE_LIMIT_EXCEEDED", details: { retryAfter: 0.1 } };
+  for (const number of [1, 2]) {
+    replica.edit(insert(2 + number, "!", 2 + number));
+    synchronizer.send();
+    // A ping that asks for what was dropped may take the place of each.
+    for (const milliseconds of [250, 500, 1_000]) {
+      await host.answer("file:edit", soon, "reject");
+      t.mock.timers.tick(milliseconds - 1);
+      await new Promise((done) => setImmediate(done));
+      assert.equal(host.asked.length, 0);
+      t.mock.timers.tick(1);
+      await new Promise((done) => setImmediate(done));
+    }
+    synchronizer.hear({ epoch: "e", version: number - 1, ...MINE, number, change: [2 + number, [0, "!"]] });
+    await host.answer("file:edit", {});
+  }
+});
+
 test("a conflict and a lost answer open the file again", async (t) => {
   const { host, replica, synchronizer } = await opened();
   replica.edit(insert(3, "!", 3));

@@ -14,6 +14,7 @@ from ai_coding_assistant.chains import Chain
 from ai_coding_assistant.changes import replacement
 from ai_coding_assistant.difference import difference
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.patience import Pauses, retry_after
 from ai_coding_assistant.replica import Replica
 from ai_coding_assistant.utf16 import plain, units
 
@@ -62,6 +63,8 @@ class Document:
         self._error: SDKError | None = None
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        # Since the server has taken something.
+        self._pauses = Pauses()
         self._unlocked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -252,7 +255,8 @@ class Document:
                     self._wake.set()
             except Refused as error:
                 if error.code in PASSING:
-                    await asyncio.sleep((error.details or {}).get("retryAfter", RETRY_SECONDS))
+                    is_asked = retry_after(error) is not None
+                    await asyncio.sleep(self._pauses.after(error) if is_asked else RETRY_SECONDS)
                     self._wake.set()
                 else:
                     logger.error("%r cannot be edited any more: %s", self, error)
@@ -272,6 +276,7 @@ class Document:
                 else:
                     raise
             else:
+                self._pauses = Pauses()
                 # The client hears its own change before the acknowledgement.
                 if self._replica.in_flight is not None and self._replica.number == number:
                     await self._reopen()

@@ -21,12 +21,14 @@ SHORTEST_SECONDS: Final = 0.25
 class Pauses:
     """The pauses between tries: each is twice as long as the one before, up to a longest one. By
     chance each is up to a half longer, so that those who were refused together do not come back
-    together.
+    together. Where the server says when to come back, the pauses begin with that: what else the
+    client sends may take its place each time, if it always comes as soon as there is one.
     """
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self._chance = chance
         self._next = FIRST_SECONDS
+        self._least = SHORTEST_SECONDS
 
     def after(self, error: SDKError) -> float:
         """Return the seconds to wait after an error, at least what the server asks for."""
@@ -34,7 +36,8 @@ class Pauses:
         if asked is None:
             seconds, self._next = self._next, min(2 * self._next, LONGEST_SECONDS)
         else:
-            seconds = max(asked, SHORTEST_SECONDS)
+            seconds = max(asked, self._least)
+            self._least = min(2 * self._least, LONGEST_SECONDS)
         return seconds * (1 + self._chance() / 2)
 
 

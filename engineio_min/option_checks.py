@@ -63,6 +63,16 @@ def check_path(path: object) -> None:
         raise UsageError(f'path: got {path!r}, expected a path that starts with "/"')
 
 
+def check_port(port: object) -> None:
+    """Refuse a value that is no port. Of a larger number uvloop would take the last 16 bits.
+
+    Raises:
+        UsageError: it is no integer, or none from 0 to 65535.
+    """
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65_535:
+        raise UsageError(f"port: got {port!r}, expected an integer from 0 to 65535")
+
+
 def check_flag(name: str, value: object) -> None:
     """Refuse a value that is neither True nor False.
 

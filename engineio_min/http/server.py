@@ -19,6 +19,7 @@ from engineio_min.http.host import Handover
 from engineio_min.http.limits import TOLD_AT_ONCE, HttpLimits
 from engineio_min.limits.addresses import parse_ip
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
+from engineio_min.option_checks import check_port
 from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.timer import Timer
 from engineio_min.transports.mounted import Mounted
@@ -141,8 +142,10 @@ class HttpServer:
 
         Raises:
             OSError: the address cannot be bound.
-            UsageError: the server listens in another event loop that is not closed.
+            UsageError: there is no such port, or the server listens in another event loop that is
+                not closed.
         """
+        check_port(port)
         loop = asyncio.get_running_loop()
         if self._listeners and self.loop is not loop:
             check_closed(self.loop)

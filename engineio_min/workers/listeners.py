@@ -16,6 +16,8 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from engineio_min.option_checks import check_port
+
 SPREADS = sys.platform == "linux"
 
 
@@ -28,7 +30,9 @@ def bind_all(
 
     Raises:
         OSError: an address cannot be bound.
+        UsageError: there is no such port.
     """
+    check_port(port)
     addresses = socket.getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

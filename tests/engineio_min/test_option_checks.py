@@ -16,6 +16,7 @@ from engineio_min.option_checks import (
     check_names,
     check_node,
     check_path,
+    check_port,
     check_positive,
     check_threshold,
     check_transports,
@@ -28,6 +29,7 @@ from engineio_min.option_checks import (
     ("check", "good", "bad"),
     [
         (check_path, ("/", "/a/b"), ("", "a", "/a b", "/\n", None)),
+        (check_port, (0, 3000, 65_535), (-1, 65_536, 70_000, True, 80.0, "80", None)),
         (check_node, ("", "a-", "_9"), ("a", "abc", "a.", None)),
         (check_transports, (["polling"], ("websocket", "polling")), ("polling", [], ["x"], 1)),
         (lambda value: check_flag("x", value), (True, False), (1, None, "yes")),

@@ -185,6 +185,11 @@ async def test_a_port_needs_a_listener() -> None:
         _ = HttpServer().port
 
 
+async def test_a_port_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^port: got 70000, expected an integer from 0"):
+        await Server().listen(port=70_000)
+
+
 async def test_closing_a_server_that_never_listened() -> None:
     await HttpServer().close()
     await Server().stop()

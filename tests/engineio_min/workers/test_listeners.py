@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from engineio_min.errors import UsageError
 from engineio_min.workers.listeners import bind_all, close_all
 
 
@@ -56,3 +57,8 @@ def test_an_address_in_use() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
             bind_all("127.0.0.1", port, 2)
+
+
+def test_a_port_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^port: got 70000"):
+        bind_all("127.0.0.1", 70_000, 2)

@@ -29,8 +29,8 @@ export function PeopleChat({ app }) {
   }, [last, shown, app.side, app.pane]);
   useEffect(() => {
     const look = () => {
-      // On a phone another pane may be in front.
-      const isSeen = section.current.checkVisibility({ visibilityProperty: true });
+      // On a phone another pane may be in front, and a tab that is closing may draw this no more.
+      const isSeen = section.current?.checkVisibility({ visibilityProperty: true });
       if (unread > 0 && isSeen && !document.hidden) attempt(readAll);
     };
     look();

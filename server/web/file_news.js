@@ -213,12 +213,14 @@ onProject("file:moved", ({ filePath, newPath, file, revision }) => {
 
 /** Return the files after a move, except that what has come to one of the paths later stays there. */
 function movedFiles(files, source, target, file, revision) {
-  const left = [...files.values()].filter(
-    ({ path }) => isOutdated(path, revision) || !(isWithin(path, source) || isWithin(path, target)),
-  );
-  const gone = [...files.values()].filter(
-    ({ path }) => !isOutdated(path, revision) && isWithin(path, source),
-  );
+  const left = [];
+  const gone = [];
+  for (const one of files.values()) {
+    const isMoved = isWithin(one.path, source);
+    const stays = !(isMoved || isWithin(one.path, target)) || isOutdated(one.path, revision);
+    if (stays) left.push(one);
+    else if (isMoved) gone.push(one);
+  }
   // A single file is told of, also where it was not known yet.
   const come = file
     ? [file]
